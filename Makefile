@@ -1,0 +1,62 @@
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# The first of these that runs and is new enough makes .venv; `make env PYTHON=...` picks another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+NBVAL := $(BIN)/pytest --nbval --nbval-cell-timeout=60
+UNIT := $(BIN)/pytest tests --ignore=tests/browser
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help env lab test test-unit test-notebooks test-pythons test-browser notebooks lint pins
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(STAMP) ## Make .venv with everything in it (again only when the pins change)
+
+$(STAMP): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with venv and pip was found: install one," \
+		"or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+# The project's own configuration folder goes before the learner's, and open tabs are kept apart
+# from those of the learner's other work: nothing of theirs is changed.
+lab: env ## Open the course in JupyterLab (more options: make lab ARGS=--no-browser)
+	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" JUPYTERLAB_WORKSPACES_DIR="$(CURDIR)/$(VENV)/workspaces" \
+		$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" \
+		--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
+
+test: test-unit test-notebooks test-pythons test-browser ## Run every test, the fast ones first
+
+test-unit: env ## Test the package and the set-up
+	$(UNIT)
+
+test-notebooks: env ## Run every notebook and compare it with its stored outputs
+	$(NBVAL) notebooks
+
+test-pythons: env ## Test the package under the other Pythons that are found
+	$(BIN)/python tools/test_other_pythons.py
+
+test-browser: env ## Use the notebooks in a real JupyterLab, if there is a Chromium
+	$(BIN)/pytest tests/browser
+
+notebooks: env ## Run every notebook again and store its outputs
+	$(BIN)/python tools/execute_notebooks.py
+
+lint: env ## Check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+pins: env ## Resolve requirements.txt anew
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+		--fork-strategy fewest --custom-compile-command "make pins" -o requirements.txt pyproject.toml

@@ -1,0 +1,90 @@
+"""Lost updates, deadlock circles and hand-overs, on traces made by hand."""
+
+import traces
+
+from threadviz.causality import HandOver, LostUpdate, deadlock_cycle, hand_overs, lost_updates, shared_attributes
+from threadviz.trace import Lane, Span, Trace, TraceEvent, Wait
+
+
+def accesses(*steps: str) -> Trace:
+    """Make a trace of steps such as "A read x": lanes A, B, C, a second a step."""
+    events = []
+    for time, step in enumerate(steps):
+        thread, kind, what = step.split()
+        events.append(TraceEvent(time, "ABC".index(thread), kind, what))  # type: ignore[arg-type]
+    return Trace(tuple(Lane(name, (Span("running", 0, 9),)) for name in "ABC"), tuple(events), 9)
+
+
+def waiting(*pairs: str) -> Trace:
+    waits = tuple(Wait(pair[0], "lock", pair[1:] or None) for pair in pairs)
+    return Trace((), waits=waits)
+
+
+def test_write_over_an_update_it_has_not_seen_is_lost():
+    assert lost_updates(accesses("A read x", "B read x", "A write x", "B write x")) == (LostUpdate(1, 2, 3),)
+
+
+def test_one_after_the_other_loses_nothing():
+    assert lost_updates(accesses("A read x", "A write x", "B read x", "B write x")) == ()
+
+
+def test_every_stale_write_of_three_threads_is_counted():
+    trace = accesses("A read x", "B read x", "C read x", "A write x", "B write x", "C write x")
+    assert lost_updates(trace) == (LostUpdate(1, 3, 4), LostUpdate(2, 4, 5))
+
+
+def test_write_without_a_read_is_no_lost_update():
+    assert lost_updates(accesses("A write x", "B write x")) == ()
+
+
+def test_own_update_may_be_overwritten():
+    assert lost_updates(accesses("A read x", "A write x", "A write x")) == ()
+
+
+def test_attributes_are_told_apart():
+    assert lost_updates(accesses("A read x", "B read y", "B write y", "A write x")) == ()
+
+
+def test_reading_again_makes_the_value_fresh():
+    assert lost_updates(accesses("A read x", "B write x", "A read x", "A write x")) == ()
+
+
+def test_lost_update_of_the_race_names_the_stale_read_and_both_writes():
+    trace = traces.race(2)
+    (lost,) = lost_updates(trace)
+    kinds = [(trace.events[i].lane, trace.events[i].kind) for i in (lost.read, lost.overwritten, lost.write)]
+    assert kinds == [(2, "read"), (1, "write"), (2, "write")]
+
+
+def test_circle_of_two_is_found_and_who_waits_for_it_is_not_in_it():
+    assert [wait.thread for wait in deadlock_cycle(traces.deadlock())] == ["Thread-1 (pay)", "Thread-2 (refund)"]
+
+
+def test_circle_follows_the_holders_and_not_the_order_of_the_waits():
+    assert [wait.thread for wait in deadlock_cycle(waiting("AC", "BA", "CB"))] == ["A", "C", "B"]
+
+
+def test_thread_that_waits_for_itself_is_a_circle():
+    assert [wait.thread for wait in deadlock_cycle(waiting("BA", "AA"))] == ["A"]
+
+
+def test_no_circle_when_nobody_holds_what_is_waited_for():
+    assert deadlock_cycle(waiting("AB", "B")) == ()
+    assert deadlock_cycle(waiting("AB")) == ()
+    assert deadlock_cycle(traces.race()) == ()
+
+
+def test_hand_overs_are_causes_in_other_threads_only():
+    lanes = (Lane("A", ()), Lane("B", ()))
+    events = (
+        TraceEvent(0, 0, "start", "B"),
+        TraceEvent(0, 1, "begin", cause=0),
+        TraceEvent(0, 1, "call", "Event.set"),
+        TraceEvent(0, 1, "wake", cause=2),
+        TraceEvent(0, 0, "wake", cause=2),
+    )
+    assert hand_overs(Trace(lanes, events)) == (HandOver(0, 1), HandOver(2, 4))
+
+
+def test_attribute_is_shared_when_two_threads_touch_it():
+    assert shared_attributes(accesses("A read x", "A write x", "B read y", "C write y")) == {"y"}

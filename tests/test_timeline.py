@@ -1,0 +1,392 @@
+"""What the picture shows, that nothing in it is cut or hidden, and that keeping a background never shows."""
+
+import subprocess
+import sys
+from io import BytesIO
+from itertools import combinations, pairwise, product
+
+import matplotlib
+import numpy as np
+import pytest
+import traces
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import same_color
+from matplotlib.figure import Figure
+from matplotlib.quiver import Quiver
+from PIL import Image
+
+from threadviz.drawing import STYLES
+from threadviz.layout import MOST_LANES, lay_out, left_margin
+from threadviz.lettering import fit, fit_middle, width, wrap
+from threadviz.timeline import Timeline, plot
+from threadviz.trace import Lane, Span, Trace, TraceEvent
+
+SAMPLES = {
+    "race": traces.race(),
+    "race of 8": traces.race(8),
+    "race of 30": traces.race(30),
+    "locked": traces.locked(),
+    "locked 8": traces.locked(8),
+    "deadlock": traces.deadlock(),
+    "deadlock at once": traces.deadlock(0.0),
+    "philosophers": traces.philosophers(),
+    "daemon": traces.daemon(),
+    "200 threads": traces.many(),
+    "busy": traces.busy(),
+    "very busy": traces.busy(8, 2000, 0.0005),
+    "queue": traces.producer_consumer(),
+    "names": traces.named("$x$", "<img src=x onerror=alert(1)>", "a\nb\x1b", "日本", "", "very long " * 30),
+    "empty": traces.EMPTY,
+    "no time at all": traces.INSTANT,
+}
+samples = pytest.mark.parametrize("trace", SAMPLES.values(), ids=SAMPLES.keys())
+
+
+def shown(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(png)).convert("RGB"))
+
+
+def texts_of(ax):
+    """Return every text with letters in it, ticks and axis label included, and where it stands (pixels)."""
+    canvas = FigureCanvasAgg(ax.figure)
+    canvas.draw()
+    texts = [*ax.texts, ax.xaxis.label, *ax.get_xticklabels()]
+    return [(t.get_text(), t.get_window_extent(canvas.get_renderer())) for t in texts if t.get_text()]
+
+
+@samples
+def test_no_text_is_cut_at_any_edge(trace):
+    ax = plot(trace, "a title " * 40)
+    edge = ax.figure.bbox
+    for text, box in texts_of(ax):
+        inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= edge.width and box.y1 <= edge.height
+        assert inside, (text, box, edge)
+
+
+@samples
+def test_tight_layout_needs_no_more_room_than_the_figure_has(trace):
+    figure = plot(trace, "title").figure
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    tight = figure.get_tightbbox(canvas.get_renderer())
+    assert tight.x0 >= 0 and tight.y0 >= 0
+    assert tight.x1 <= figure.get_figwidth() and tight.y1 <= figure.get_figheight()
+
+
+@samples
+def test_no_two_texts_overlap(trace):
+    for (one, a), (two, b) in combinations(texts_of(plot(trace, "title")), 2):
+        across = min(a.x1, b.x1) - max(a.x0, b.x0)
+        down = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across <= 1 or down <= 1, (one, two, a, b)
+
+
+@samples
+def test_no_mark_lies_on_a_label_or_on_another_mark(trace):
+    picture = lay_out(trace, 700)
+    points = [(x, y) for kind, marks in picture.marks.items() if kind != "error" for x, y in marks]
+    for (x, y), (u, v) in combinations(points, 2):
+        assert abs(x - u) > 9 or abs(y - v) > 9
+    for x, y in points:
+        for label in picture.labels:
+            left, top, right, bottom = label.box
+            assert not (left < x + 3 and x - 3 < right and top < y < bottom), (label, x, y)
+
+
+@samples
+def test_no_mark_lies_on_an_arrow(trace):
+    picture = lay_out(trace, 700)
+    upright = [(tail, head) for tail, head in picture.arrows if tail[0] == head[0]]
+    points = [point for kind, marks in picture.marks.items() if kind != "error" for point in marks]
+    for (x, y), ((arrow, start), (_, end)) in product(points, upright):
+        assert abs(x - arrow) >= 5 or not min(start, end) < y < max(start, end)
+
+
+@samples
+def test_fresh_timeline_and_used_one_show_the_same_pixels(trace):
+    used = Timeline(800)
+    for before in (traces.race(3), traces.deadlock(), trace):
+        used.png(before, "something else")
+    assert used.png(trace, "title") == Timeline(800).png(trace, "title")
+
+
+def test_kept_background_never_shows_the_run_before():
+    used = Timeline(800)
+    used.png(traces.locked(3), "three")
+    kept = used._background
+    swapped = traces.locked(3)
+    lanes = (swapped.lanes[0], *(Lane(lane.name, lane.spans[:1]) for lane in swapped.lanes[1:]))
+    changed = Trace(lanes, (), swapped.duration)
+    wanted = shown(Timeline(800).png(changed, "other"))
+    if lay_out(changed, 700).frame == lay_out(swapped, 700).frame:
+        assert used._background is kept
+    assert np.array_equal(shown(used.png(changed, "other")), wanted)
+
+
+def test_background_is_kept_when_only_the_spans_change():
+    one, two = traces.busy(), traces.busy()
+    other = Trace(tuple(Lane(x.name, y.spans, x.held) for x, y in zip(one.lanes, two.lanes[::-1], strict=True)),
+                  duration=one.duration, clock="real")  # fmt: skip
+    timeline = Timeline(800)
+    first = timeline.png(one)
+    kept = timeline._background
+    second = timeline.png(other)
+    assert timeline._background is kept
+    assert second == Timeline(800).png(other)
+    assert second != first
+
+
+def test_same_trace_gives_the_same_picture_and_another_one_another():
+    assert Timeline().png(traces.race(), "t") == Timeline().png(traces.race(), "t")
+    assert Timeline().png(traces.race(), "t") != Timeline().png(traces.race(), "u")
+    assert Timeline().png(traces.race(2), "t") != Timeline().png(traces.race(3), "t")
+
+
+def test_png_has_two_pixels_for_each_css_pixel():
+    assert shown(Timeline(700).png(traces.race())).shape[1] == 1400
+
+
+def test_png_shows_the_states_in_their_colours():
+    pixels = shown(Timeline(800).png(traces.busy()))[:, :, :3].reshape(-1, 3)
+    for colour in ((0x00, 0x72, 0xB2), (0x33, 0xBB, 0xEE), (0xDD, 0xDD, 0xDD), (0x88, 0x22, 0x55), (0, 0, 0)):
+        assert (np.abs(pixels.astype(int) - colour).sum(axis=1) < 6).sum() > 50, colour
+
+
+def test_drawing_leaves_the_global_settings_and_pyplot_alone():
+    code = (
+        "import sys, matplotlib\n"
+        "before = matplotlib.rcParams.copy()\n"
+        "import traces\n"
+        "from threadviz.timeline import Timeline, plot\n"
+        "plot(traces.deadlock()); Timeline().png(traces.race())\n"
+        "assert matplotlib.rcParams.copy() == before\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+        "print('untouched')\n"
+    )
+    path = {"PYTHONPATH": ":".join(p for p in sys.path if p), "MPLCONFIGDIR": matplotlib.get_configdir()}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=path)
+    assert done.stdout == "untouched\n", done.stderr
+
+
+def test_style_of_the_notebook_does_not_change_the_picture():
+    plain = Timeline().png(traces.deadlock(), "t")
+    dark = {"font.size": 20, "text.color": "red", "axes.facecolor": "black", "axes.grid": True, "lines.linewidth": 9,
+            "figure.dpi": 30, "savefig.dpi": 30, "font.family": "serif", "hatch.linewidth": 5}  # fmt: skip
+    with matplotlib.rc_context(dark):
+        assert Timeline().png(traces.deadlock(), "t") == plain
+
+
+@pytest.mark.parametrize("name", ["$x$", "<img src=x onerror=alert(1)>", "a_b^{c}", "\\alpha"])
+def test_names_and_labels_are_text_and_never_markup(name):
+    trace = Trace((Lane(name, (Span("blocked", 0, 1, name),)),), duration=1)
+    texts = [t for t in plot(trace, name).texts if t.get_text() == name]
+    assert len(texts) == 3  # lane, bar and title
+    assert not any(text.get_parse_math() for text in texts)
+
+
+def test_control_characters_and_what_the_font_lacks_are_replaced():
+    texts = [text for text, _ in texts_of(plot(traces.named("a\nb\x1b[31m", "日本")))]
+    assert "a\ufffdb\ufffd[31m" in texts
+    assert "□□" in texts
+
+
+def test_long_names_keep_both_ends():
+    long = "first" + "x" * 300 + "last"
+    name = next(text for text, _ in texts_of(plot(traces.named(long))) if "…" in text)
+    assert name.startswith("first") and name.endswith("last")
+
+
+@samples
+def test_states_take_a_path_each_and_arrows_one_quiver(trace):
+    ax = plot(trace)
+    for style in STYLES.values():
+        assert len([p for p in ax.patches if same_color(p.get_facecolor(), style["facecolor"])]) == 1
+    assert [patch.get_hatch() for patch in ax.patches if patch.get_hatch()] == ["....", "////"]
+    assert [type(each) for each in ax.collections] in ([], [Quiver])
+
+
+def test_number_of_artists_does_not_grow_with_the_spans():
+    few, many = plot(traces.busy(8, 5)), plot(traces.busy(8, 500))
+    assert (len(few.patches), len(few.lines)) == (len(many.patches), len(many.lines))
+
+
+def test_redrawing_does_not_pile_up_artists():
+    timeline = Timeline()
+    timeline.png(traces.race(4))
+    before = len(timeline._ax.get_children())
+    for workers in (2, 8, 3, 4):
+        timeline.png(traces.race(workers))
+    assert len(timeline._ax.get_children()) == before
+
+
+def test_intervals_narrower_than_a_pixel_are_merged_and_counted():
+    picture = lay_out(traces.busy(1, 20_000, 0.001), 600)
+    assert sum(len(boxes) for boxes in picture.boxes.values()) < 700
+    (note,) = [note for note in picture.notes if "merged" in note]
+    assert 19_000 < int(note.split()[0]) <= 20_000
+
+
+def test_nothing_is_merged_that_has_room():
+    picture = lay_out(traces.busy(2, 50), 600)
+    assert sum(len(boxes) for boxes in picture.boxes.values()) == 100
+    assert picture.notes == []
+
+
+def test_running_without_taking_time_is_a_tick():
+    picture = lay_out(traces.race(1), 600)
+    assert [round(right - left, 6) for left, _, right, _ in picture.boxes["running"]] == [3, 3, 3]
+
+
+def test_two_hundred_threads_are_shown_in_part_and_the_rest_is_counted():
+    picture = lay_out(traces.many(200), 700)
+    assert len(picture.rows) == MOST_LANES
+    assert "160 of 200 threads are not shown" in picture.notes
+    assert picture.height < 1000
+
+
+def test_lanes_that_do_not_fit_on_given_axes_are_counted():
+    picture = lay_out(traces.many(200), 700, 300)
+    assert picture.height == 300
+    assert f"{200 - len(picture.rows)} of 200 threads are not shown" in picture.notes
+    assert picture.rows[-1].bottom <= 300
+
+
+def test_picture_grows_with_the_number_of_lanes():
+    heights = [lay_out(traces.race(n), 700).height for n in (1, 2, 4, 8)]
+    assert all(a < b for a, b in pairwise(heights))
+
+
+def test_arrows_are_capped_and_the_rest_is_counted():
+    lanes = (Lane("A", (Span("running", 0, 50),)), Lane("B", tuple(Span("blocked", k, k + 1) for k in range(50))))
+    events = []
+    for k in range(50):
+        events += [TraceEvent(k + 1, 0, "call", "Queue.put"), TraceEvent(k + 1, 1, "wake", cause=2 * k)]
+    picture = lay_out(Trace(lanes, tuple(events), 50), 700)
+    assert len(picture.arrows) == 30
+    assert "20 more arrows are not drawn" in picture.notes
+
+
+def test_hand_over_of_a_short_wait_gets_no_arrow():
+    def arrows(wait: float) -> int:
+        lanes = (
+            Lane("A", (Span("running", 0, 100),)),
+            Lane("B", (Span("blocked", 0, wait), Span("running", wait, 100))),
+        )
+        events = (TraceEvent(wait, 0, "call", "Event.set"), TraceEvent(wait, 1, "wake", cause=0))
+        return len(lay_out(Trace(lanes, events, 100), 634).arrows)
+
+    assert (arrows(0.4), arrows(0.6)) == (0, 1)
+
+
+def test_started_thread_has_an_arrow_from_its_parent():
+    picture = lay_out(traces.race(2), 700)
+    ends = {head[1] for _, head in picture.arrows}
+    assert {picture.rows[1].middle, picture.rows[2].middle} <= ends
+    assert all(stem[0][1] == picture.rows[0].middle for stem in picture.stems)
+
+
+def test_lost_update_is_crossed_and_told():
+    picture = lay_out(traces.race(2), 700)
+    assert {kind: len(points) for kind, points in picture.marks.items() if points} == {
+        "read": 1,
+        "stale read": 1,
+        "lost write": 1,
+        "stale write": 1,
+    }
+    assert "writes 1 over worker-0's 1: an update is lost" in [label.text for label in picture.labels]
+
+
+def test_right_run_has_no_cross():
+    picture = lay_out(traces.locked(), 700)
+    assert {kind for kind, points in picture.marks.items() if points} == {"read", "write"}
+
+
+def test_many_workers_get_marks_and_one_sentence():
+    picture = lay_out(traces.race(30), 700)
+    assert len(picture.marks["stale write"]) == 29
+    assert "29 of 30 updates of value are lost" in picture.notes
+    assert not [label for label in picture.labels if "an update is lost" in label.text]
+
+
+def test_attribute_of_one_thread_alone_is_not_marked():
+    trace = traces.race(1)
+    assert not any(lay_out(trace, 700).marks.values())
+
+
+def test_endless_waits_reach_beyond_the_moment_of_the_deadlock():
+    picture = lay_out(traces.deadlock(), 700)
+    assert picture.dead == pytest.approx(picture.x(0.1))
+    assert len(picture.boxes["waiting"]) == 2
+    for left, _, right, _ in picture.boxes["waiting"]:
+        assert right - left > 100
+    assert max(picture.ticks) == pytest.approx(0.1)
+    assert len(picture.circle) == 2
+    assert "deadlock: nobody can go on" in [label.text for label in picture.labels]
+
+
+def test_circle_goes_from_who_waits_to_who_holds():
+    picture = lay_out(traces.philosophers(3), 700)
+    middles = [row.middle for row in picture.rows]
+    assert [(a[1], b[1]) for a, b in picture.circle] == [
+        (middles[0], middles[1]),
+        (middles[1], middles[2]),
+        (middles[2], middles[0]),
+    ]
+
+
+def test_abandoned_lane_is_torn_and_an_exception_named():
+    picture = lay_out(traces.daemon(), 700)
+    texts = [label.text for label in picture.labels]
+    assert {"abandoned", "ValueError", "stopped"} <= set(texts)
+    assert len(picture.torn) == 2
+    assert picture.marks["error"] == [(picture.x(0.4), picture.rows[2].middle)]
+
+
+def test_locks_held_at_the_same_time_have_a_stripe_each():
+    picture = lay_out(traces.producer_consumer(), 700)
+    assert len({top for _, top, _, _ in picture.held}) == 2
+    texts = [label.text for label in picture.labels]
+    assert "holds outer" in texts and "and inner" in texts
+
+
+def test_legend_tells_seconds_of_the_states_that_occur():
+    texts = [label.text for label in lay_out(traces.race(), 700).labels]
+    assert {"running 0.00 s", "sleeping 0.20 s", "blocked 0.10 s"} <= set(texts)
+    assert not [text for text in texts if text.startswith(("ready", "waiting"))]
+
+
+def test_run_that_takes_no_time_is_drawn_in_order():
+    picture = lay_out(traces.INSTANT, 700)
+    assert picture.axis == "one step after the other: it all takes no time on the virtual clock"
+    assert picture.ticks == ()
+    lefts = [left for left, _, _, _ in sorted(picture.boxes["running"])]
+    assert len(lefts) == len(set(lefts)) == 7
+
+
+@pytest.mark.parametrize("clock", ["virtual", "real"])
+def test_axis_names_the_clock(clock):
+    trace = Trace((Lane("A", (Span("running", 0, 1),)),), duration=1, clock=clock)
+    assert lay_out(trace, 700).axis == plot(trace).get_xlabel() == f"{clock} seconds"
+
+
+def test_plot_draws_on_axes_that_somebody_else_made():
+    figure = Figure(figsize=(8, 4))
+    left, right = figure.subplots(1, 2)
+    assert plot(traces.locked(), "title", ax=left) is left
+    assert plot(traces.race(), "title", ax=right) is right
+    FigureCanvasAgg(figure).draw()
+    assert left.get_xlim()[1] > 0.3
+
+
+def test_margin_fits_the_widest_name():
+    assert left_margin(traces.named("a", "a" * 20)) > left_margin(traces.named("a")) + 50
+
+
+def test_texts_are_shortened_to_the_room_they_have():
+    assert fit("sleep 0.1", 1000, 11) == "sleep 0.1"
+    assert fit("waits for lock, held by worker-0", 100, 11) == "waits for lock"
+    assert fit("abcdefgh", 5, 11) == ""
+    for room in range(40, 200, 7):
+        assert width(fit("ThreadPoolExecutor.__exit__", room, 11) or " ", 11) <= room
+        assert width(fit_middle("ThreadPoolExecutor-0_0", room, 11), 11) <= room
+        assert all(width(line, 11) <= room for line in wrap("one or two words " * 9, room, 11))

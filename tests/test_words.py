@@ -1,0 +1,102 @@
+"""The picture in words, compared letter by letter."""
+
+import pytest
+import traces
+
+from threadviz.trace import Held, Lane, Span, Trace, Wait
+from threadviz.words import clean, describe, seconds
+
+
+def test_race_is_told_with_its_lost_update():
+    assert describe(traces.race(), "race(workers=2)").splitlines() == [
+        "race(workers=2)",
+        "MainThread: blocked in ThreadPoolExecutor.__exit__ 0.1 s (line 12)",
+        "worker-0, worker-1: sleeps 0.1 s (line 7)",
+        "worker-1 writes 1 over worker-0's 1, which it had not seen: an update is lost",
+        "in all: running 0 s, sleeping 0.2 s, blocked 0.1 s, duration 0.1 s (virtual seconds)",
+    ]
+
+
+def test_deadlock_is_told_with_its_circle_and_what_lasts_for_ever():
+    assert describe(traces.deadlock()).splitlines() == [
+        "MainThread: blocked in Thread.join for ever",
+        "Thread-1 (pay): sleeps 0.1 s; waits for b, held by Thread-2 (refund), for ever (line 9); "
+        "holds a from 0 s for ever",
+        "Thread-2 (refund): sleeps 0.1 s; waits for a, held by Thread-1 (pay), for ever (line 9); "
+        "holds b from 0 s for ever",
+        "deadlock, nobody can go on: Thread-1 (pay) waits for b, held by Thread-2 (refund) (line 9); "
+        "Thread-2 (refund) waits for a, held by Thread-1 (pay) (line 9)",
+        "in all: running 0 s, sleeping 0.2 s, waiting 0 s, blocked 0.1 s, duration 0.1 s (virtual seconds)",
+    ]
+
+
+def test_end_of_a_thread_is_waited_for_and_not_held():
+    waits = (Wait("A", "the end of B", "B", 3), Wait("B", "the end of A", "A"))
+    assert describe(Trace((), waits=waits)).splitlines()[1] == (
+        "deadlock, nobody can go on: A waits for the end of B (line 3); B waits for the end of A"
+    )
+
+
+def test_waits_that_nobody_can_end_are_told_without_a_circle():
+    trace = Trace((), waits=(Wait("A", "Event.wait", None, 3),))
+    assert describe(trace).splitlines()[1] == (
+        "deadlock, nobody is left to end these waits: A waits for Event.wait (line 3)"
+    )
+
+
+def test_every_ending_is_told():
+    lines = describe(traces.daemon()).splitlines()
+    assert lines[1] == "heartbeat: sleeps 1 s; abandoned at 1 s, as the program ends and it is a daemon"
+    assert lines[2] == "reader: sleeps 0.4 s; ends with ValueError: no such row"
+    assert lines[3] == "spinner: runs 1 s; stopped at 1 s"
+
+
+def test_repetition_is_summed_up():
+    assert describe(traces.producer_consumer()).splitlines()[:2] == [
+        "producer: 4 times (sleeps 0.2 s); holds outer from 0.2 s to 0.7 s; holds inner from 0.3 s to 0.5 s",
+        "consumer: 4 times (blocked in Queue.get 0.2 s (line 5))",
+    ]
+
+
+def test_repeated_pattern_of_two_is_summed_up_as_such():
+    spans = [Span(("sleeping", "running")[k % 2], k, k + 1) for k in range(6)]
+    assert describe(Trace((Lane("A", tuple(spans)),))).startswith("A: 3 times (sleeps 1 s; runs 1 s)\n")
+
+
+def test_locks_held_often_are_counted_and_added_up():
+    held = tuple(Held("a", k, k + 0.5) for k in range(3))
+    text = describe(Trace((Lane("A", (Span("running", 0, 3),), held),)))
+    assert text.startswith("A: runs 3 s; holds a 3 times, 1.5 s in all\n")
+
+
+@pytest.mark.parametrize("trace", [traces.many(200), traces.race(200), traces.busy(200, 50), traces.philosophers(200)])
+def test_two_hundred_lanes_take_at_most_25_lines(trace):
+    assert 3 <= len(describe(trace, "title").splitlines()) <= 25
+
+
+def test_what_is_left_out_is_counted():
+    lines = describe(traces.many(200)).splitlines()
+    assert lines[10] == "and 190 more threads, left out here"
+    assert "and 193 more updates lost in the same way" in describe(traces.race(200)).splitlines()
+
+
+def test_same_trace_is_told_in_the_same_words():
+    assert describe(traces.locked(), "t") == describe(traces.locked(), "t")
+
+
+def test_real_seconds_and_notes_are_named():
+    lines = describe(Trace((), clock="real", notes=("one", "two", "three", "four"))).splitlines()
+    assert lines[0] == "no thread did anything"
+    assert lines[1] == "in all: duration 0 s (real seconds)"
+    assert lines[2:] == ["note: one", "note: two", "note: three", "and 1 more note"]
+
+
+def test_line_breaks_and_control_characters_cannot_forge_a_line():
+    text = describe(traces.named("a\nin all: nothing\x1b[31m\u202e"), "ti\ntle")
+    assert text.splitlines()[:2] == ["ti\ufffdtle", "a\ufffdin all: nothing\ufffd[31m\ufffd: sleeps 1 s"]
+    assert clean("日本 $x$ <b>") == "日本 $x$ <b>"
+
+
+@pytest.mark.parametrize("value, text", [(0.1 + 0.2, "0.3 s"), (2.0, "2 s"), (1 / 3, "0.333333 s"), (1e-7, "1e-07 s")])
+def test_seconds_have_at_most_six_digits(value, text):
+    assert seconds(value) == text

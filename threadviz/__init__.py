@@ -1,0 +1,21 @@
+"""See what every thread did: plain threading code as a timeline, on a virtual clock, the same every time."""
+
+from .errors import AlreadyRunning, Deadlock, MadeOutside, ScheduleMismatch, Stuck, ThreadvizError
+from .run import Run, simulate
+from .schedule import Schedule
+from .trace import Trace
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AlreadyRunning",
+    "Deadlock",
+    "MadeOutside",
+    "Run",
+    "Schedule",
+    "ScheduleMismatch",
+    "Stuck",
+    "ThreadvizError",
+    "Trace",
+    "simulate",
+]

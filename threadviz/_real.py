@@ -1,0 +1,16 @@
+"""The real primitives, kept before anything is patched: what the engine itself must use."""
+
+import _thread
+import threading
+import time
+
+allocate_lock = _thread.allocate_lock
+get_ident = _thread.get_ident
+perf_counter = time.perf_counter
+sleep = time.sleep
+main_thread = threading.main_thread
+join = threading.Thread.join
+is_alive = threading.Thread.is_alive
+LockType = type(_thread.allocate_lock())
+RLockType = type(threading.RLock())
+LocalType = threading.local

@@ -1,0 +1,151 @@
+"""What a lane shows of itself: its states, the locks it holds, how it ended."""
+
+from collections.abc import Iterator
+
+from threadviz.lettering import fit, printable, width
+from threadviz.picture import INK, LETTERS, SMALL, Label, Picture, Row
+from threadviz.trace import Held, Lane, Span, Trace
+
+TICK, STRIPE, STRIPES = 3.0, 4.0, 3
+
+
+def add_bar(picture: Picture, row: Row, lane: Lane, stop: float) -> int:
+    """Add a lane's states; return how many spans narrower than a pixel were merged.
+
+    Waits without an end reach to `stop` (pixels).  Running for no time at all is shown as a tick.
+    """
+    narrow: list[Span] = []
+    merged, last_tick = 0, -TICK
+
+    def merge() -> int:
+        if not narrow:
+            return 0
+        lasted: dict[str, float] = {}
+        for span in narrow:
+            lasted[span.state] = lasted.get(span.state, 0.0) + span.end - span.start
+        longest = max(narrow, key=lambda span: lasted[span.state])
+        left = picture.x(narrow[0].start)
+        right = max(picture.x(narrow[-1].end), left + 1)
+        picture.boxes[longest.state].append((left, row.top, right, row.bottom))
+        count = len(narrow) if len(narrow) > 1 else 0
+        narrow.clear()
+        return count
+
+    waits = endless(lane)
+    for span in lane.spans:
+        for_ever = any(span is wait for wait in waits)
+        left, right = picture.x(span.start), stop if for_ever else picture.x(span.end)
+        if span.start == span.end and not for_ever:
+            if span.state == "running" and left - last_tick >= 1:
+                picture.boxes["running"].append((left - TICK / 2, row.top, left + TICK / 2, row.bottom))
+                last_tick = left
+        elif right - left < 1:
+            if narrow and span.start > narrow[-1].end:
+                merged += merge()
+            narrow.append(span)
+            if right - picture.x(narrow[0].start) >= 1:
+                merged += merge()
+        else:
+            merged += merge()
+            picture.boxes[span.state].append((left, row.top, right, row.bottom))
+            _label(picture, row, span, left, right if not for_ever else stop - _circle_room(picture))
+    return merged + merge()
+
+
+def endless(lane: Lane) -> list[Span]:
+    """Return the wait that nothing ends, if the lane has one."""
+    waits = [span for span in lane.spans if span.state in ("waiting", "blocked")]
+    return waits[-1:] if lane.ending == "deadlocked" else []
+
+
+def _circle_room(picture: Picture) -> float:
+    return 18.0 * len(picture.circle) + 12 if picture.circle else 0.0
+
+
+def _label(picture: Picture, row: Row, span: Span, left: float, right: float) -> None:
+    if right - left < 24 or not span.label:
+        return
+    size = LETTERS if picture.roomy else SMALL
+    text = fit(printable(span.label), right - left - 10, size)
+    solid = span.state == "running"
+    if text:
+        colour = "#FFFFFF" if solid else INK
+        picture.labels.append(Label((left + right) / 2, row.middle, text, size, "center", colour, False, not solid))
+
+
+def stripes(lane: Lane) -> int:
+    """Return how many locks the lane holds at the same time, at most."""
+    return min(max((len(locks) for _, _, locks in _holding(lane)), default=0), STRIPES)
+
+
+def _holding(lane: Lane) -> Iterator[tuple[float, float, tuple[str, ...]]]:
+    """Cut the time into pieces in which the same locks are held."""
+    for held in lane.held:
+        if held.start == held.end:
+            yield held.start, held.end, (held.lock,)
+    times = sorted({time for held in lane.held for time in (held.start, held.end)})
+    opened = sorted((held for held in lane.held if held.end > held.start), key=lambda held: held.start)
+    now: list[Held] = []
+    at = 0
+    for start, end in zip(times, times[1:], strict=False):
+        now = [held for held in now if held.end > start]
+        while at < len(opened) and opened[at].start <= start:
+            now.append(opened[at])
+            at += 1
+        if now:
+            yield start, end, tuple(held.lock for held in now)
+
+
+def add_held(picture: Picture, row: Row, lane: Lane, at: int, stop: float) -> None:
+    """Add the locks a lane holds: a stripe each, and their names where there is room."""
+    pieces = sorted(_holding(lane))
+    told: tuple[str, ...] = ()
+    for i, (start, end, locks) in enumerate(pieces):
+        left, right = picture.x(start), picture.x(end)
+        if lane.ending == "deadlocked" and end >= lane.end:
+            right = stop
+        right = max(right, left + TICK)
+        for stripe in range(min(len(locks), STRIPES)):
+            top = row.bottom + 2 + stripe * (STRIPE + 1)
+            picture.held.append((left, top, right, top + STRIPE))
+        if picture.roomy and locks != told:
+            limit = picture.x(pieces[i + 1][0]) if i + 1 < len(pieces) else picture.width
+            y = row.bottom + 2 + picture.stripes * (STRIPE + 1) + 6
+            for text in _told_as(locks, told):
+                x = picture.place(("below", at), width(text, SMALL) + 6, left, limit)
+                if x is not None:
+                    picture.labels.append(Label(x + 4, y, text, SMALL))
+                    told = locks
+                    break
+
+
+def _told_as(locks: tuple[str, ...], before: tuple[str, ...]) -> Iterator[str]:
+    yield printable(f"holds {', '.join(locks)}")
+    new = [lock for lock in locks if lock not in before]
+    if before and len(new) + len(before) == len(locks):
+        yield printable(f"and {', '.join(new)}")
+    if len(locks) == 1:
+        yield f"holds {fit(printable(locks[0]), 90, SMALL) or '…'}"
+
+
+def ending(trace: Trace, index: int) -> str:
+    """Return how a lane ended, in a word, if not by returning."""
+    lane = trace.lanes[index]
+    if lane.ending == "raised":
+        errors = [e.what or e.value for e in trace.events if e.kind == "error" and e.lane == index]
+        return fit(printable(errors[-1].split(":")[0]), 160, SMALL, True) if errors else "exception"
+    return lane.ending if lane.ending in ("abandoned", "stopped") else ""
+
+
+def add_ending(picture: Picture, row: Row, lane: Lane, told: str) -> None:
+    """Tear off an abandoned lane, cross out one that raised, and say so."""
+    if not told:
+        return
+    x = picture.x(lane.end)
+    if lane.ending == "raised":
+        picture.marks["error"].append((x, row.middle))
+    else:
+        teeth = 6
+        step = (row.bottom - row.top) / teeth
+        picture.torn.append([(x + (-5 if i % 2 else 2), row.top + i * step) for i in range(teeth + 1)])
+    picture.labels.append(Label(x + 11, row.middle, told, SMALL, bold=lane.ending == "raised", backed=True))

@@ -1,0 +1,183 @@
+"""What goes on between lanes: who started or woke whom, what was read and written, who waits in a circle."""
+
+from bisect import bisect_left
+from collections import defaultdict
+
+from threadviz.causality import deadlock_cycle, hand_overs, lost_updates, shared_attributes
+from threadviz.lettering import fit, printable, width
+from threadviz.picture import GREY, LETTERS, ORANGE, SMALL, Label, MarkKind, Picture, Point
+from threadviz.trace import Span, Trace, TraceEvent
+from threadviz.words import lost_summary
+
+MOST_ARROWS, SHORTEST_WAIT = 30, 3.0
+MARK = 11.0  # from one mark to the next
+MOST_LABELLED = 16
+STEM = 9.0
+
+
+def add_arrows(picture: Picture, trace: Trace) -> int:
+    """Add arrows to started threads and to ended waits, long ones first; return how many were left out."""
+    at = {row.lane: i for i, row in enumerate(picture.rows)}
+    waits = _waits(trace)
+    starts, wakes = [], []
+    for over in hand_overs(trace):
+        cause, effect = trace.events[over.cause], trace.events[over.effect]
+        if cause.lane in at and effect.lane in at:
+            if effect.kind == "begin":
+                starts.append((cause, effect))
+            elif (waited := _waited(waits[effect.lane], effect.time) * picture.scale) >= SHORTEST_WAIT:
+                wakes.append((waited, cause, effect))
+    wakes.sort(key=lambda wake: -wake[0])
+    for _, cause, effect in wakes[:MOST_ARROWS]:
+        _hand_over(picture, cause, effect, at)
+    room = max(0, MOST_ARROWS - len(wakes))
+    for cause, effect in starts[:room]:
+        _start(picture, cause, effect, at)
+    return max(0, len(wakes) - MOST_ARROWS) + max(0, len(starts) - room)
+
+
+def _waits(trace: Trace) -> dict[int, list[Span]]:
+    return defaultdict(
+        list,
+        {i: [s for s in lane.spans if s.state in ("waiting", "blocked")] for i, lane in enumerate(trace.lanes)},
+    )
+
+
+def _waited(waits: list[Span], until: float) -> float:
+    at = bisect_left(waits, until, key=lambda span: span.start)
+    return min(waits[at - 1].end, until) - waits[at - 1].start if at else 0.0
+
+
+def _hand_over(picture: Picture, cause: TraceEvent, effect: TraceEvent, at: dict[int, int]) -> None:
+    i, j = at[cause.lane], at[effect.lane]
+    down = i < j
+    tail = picture.x(cause.time), picture.rows[i].bottom if down else picture.rows[i].top
+    head = picture.x(effect.time), picture.rows[j].top - 1 if down else picture.rows[j].bottom + 1
+    picture.arrows.append((tail, head))
+    _keep_clear(picture, i, j, min(tail[0], head[0]), max(tail[0], head[0]))
+
+
+def _start(picture: Picture, cause: TraceEvent, effect: TraceEvent, at: dict[int, int]) -> None:
+    i, j = at[cause.lane], at[effect.lane]
+    x, begin = picture.x(cause.time), picture.x(effect.time)
+    from_y, to_y = picture.rows[i].middle, picture.rows[j].middle
+    picture.stems.append([(x, from_y), (begin - STEM, from_y), (begin - STEM, to_y)])
+    picture.arrows.append(((begin - STEM, to_y), (begin - 1, to_y)))
+    _keep_clear(picture, i, j, begin - STEM, begin - STEM)
+
+
+def _keep_clear(picture: Picture, i: int, j: int, left: float, right: float) -> None:
+    """Keep marks and labels off an arrow that goes from row to row."""
+    low, high = min(i, j), max(i, j)
+    for k in range(low, high + 1):
+        if k > low:
+            picture.taken["above", k].append((left - 4, right + 4))
+        if k < high:
+            picture.taken["below", k].append((left - 4, right + 4))
+
+
+def add_marks(picture: Picture, trace: Trace) -> list[str]:
+    """Add what was read and written by more than one thread; return sentences on what the marks cannot say."""
+    at = {row.lane: i for i, row in enumerate(picture.rows)}
+    shared = shared_attributes(trace)
+    lost = lost_updates(trace)
+    kinds: dict[int, MarkKind] = {}
+    for each in lost:
+        kinds.setdefault(each.read, "stale read")
+        kinds.setdefault(each.overwritten, "lost write")
+    kinds |= {each.write: "stale write" for each in lost}
+    overwritten = {each.write: trace.events[each.overwritten] for each in lost}
+    by_row: dict[int, list[int]] = defaultdict(list)
+    for index, event in enumerate(trace.events):
+        if event.kind in ("read", "write") and event.what in shared and event.lane in at:
+            by_row[at[event.lane]].append(index)
+
+    placed: list[tuple[int, int, float]] = []
+    without = 0
+    for i, indices in sorted(by_row.items()):
+        wanted = [picture.x(trace.events[index].time) for index in indices]
+        xs = _side_by_side(wanted, picture.taken["above", i], picture.width - 8)
+        for index, x in zip(indices, xs, strict=True):
+            if x is None:
+                without += 1
+                continue
+            event = trace.events[index]
+            picture.marks[kinds.get(index, "read" if event.kind == "read" else "write")].append(
+                (x, picture.rows[i].top - 8)
+            )
+            picture.taken["above", i].append((x - 5, x + 5))
+            placed.append((i, index, x))
+
+    unsaid = len(overwritten) > 1
+    if picture.roomy and len(placed) <= MOST_LABELLED:
+        placed.sort(key=lambda mark: (mark[1] not in overwritten, mark[1] not in kinds, mark[1]))
+        for i, index, x in placed:
+            texts = _texts(trace, trace.events[index], overwritten.get(index), len(shared) > 1)
+            said = _beside(picture, i, x, texts, index in kinds, index in overwritten)
+            unsaid |= index in overwritten and not said
+    elif overwritten:
+        unsaid = True
+    notes = [lost_summary(trace)] if unsaid else []
+    return [*notes, f"{without} more reads and writes are not marked"] if without else notes
+
+
+def _side_by_side(wanted: list[float], taken: list[Point], right: float) -> list[float | None]:
+    """Move marks apart, to the right and off what is taken; None for one that would be moved too far."""
+    xs: list[float | None] = []
+    last = -MARK
+    for want in wanted:
+        x = max(want, last + MARK)
+        for a, b in sorted(taken):
+            if x - 5 < b and a < x + 5:
+                x = b + 5
+        if x - want > 3 * MARK:
+            xs.append(None)
+        else:
+            xs.append(x)
+            last = x
+    limit = right
+    for i in range(len(xs) - 1, -1, -1):
+        if (moved := xs[i]) is not None:
+            xs[i] = min(moved, limit)
+            limit = min(moved, limit) - MARK
+    return xs
+
+
+def _texts(trace: Trace, event: TraceEvent, over: TraceEvent | None, several: bool) -> list[str]:
+    what, value = printable(event.what), fit(printable(event.value), 90, SMALL) or "…"
+    if event.kind == "read":
+        return [f"reads {what} = {value}", f"reads {value}"]
+    name = f"{what} = {value}" if several else value
+    if over is None:
+        return [f"writes {name}"]
+    other = f"{printable(trace.lanes[over.lane].name)}'s {fit(printable(over.value), 90, SMALL) or '…'}"
+    return [f"writes {name} over {other}: an update is lost", f"writes {name}: an update is lost", "an update is lost"]
+
+
+def _beside(picture: Picture, i: int, x: float, texts: list[str], orange: bool, bold: bool) -> bool:
+    for text in texts:
+        wide = width(text, SMALL, bold)
+        # beside the mark, or on the other side of an arrow that stands there
+        arrow = min((a for a, b in picture.taken["above", i] if a < x - 5 <= b + 6), default=x)
+        for left in (x + 8, x - 8 - wide, arrow - 2 - wide):
+            if picture.claim(("above", i), left - 1, left + wide + 1):
+                colour = ORANGE if orange else GREY
+                picture.labels.append(Label(left, picture.rows[i].top - 8, text, SMALL, "left", colour, bold))
+                return True
+    return False
+
+
+def add_deadlock(picture: Picture, trace: Trace, stop: float) -> None:
+    """Say where nobody could go on, and draw the circle of those who wait for one another."""
+    assert picture.dead is not None
+    label = Label(picture.dead + 5, 9, "deadlock: nobody can go on", LETTERS, "left", ORANGE, True)
+    if label.box[2] > picture.width:
+        label = label._replace(x=picture.dead - 5, align="right")
+    picture.labels.append(label)
+    row_of = {trace.lanes[row.lane].name: row for row in reversed(picture.rows)}
+    cycle = [wait for wait in deadlock_cycle(trace) if wait.thread in row_of and wait.holder in row_of]
+    for k, wait in enumerate(cycle):
+        here, there = row_of[wait.thread], row_of[wait.holder or ""]
+        x = stop - 14 - 18 * (len(cycle) - 1 - k)
+        if here != there:
+            picture.circle.append(((x, here.middle), (x, there.middle)))

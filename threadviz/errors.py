@@ -1,0 +1,25 @@
+"""What can go wrong in a run, one class each; the text says what, where, and how to mend it."""
+
+
+class ThreadvizError(Exception):
+    """The base of every error that threadviz raises on its own account."""
+
+
+class Deadlock(ThreadvizError):
+    """No thread could go on: nothing runnable, nothing sleeping, some thread unfinished."""
+
+
+class Stuck(ThreadvizError):
+    """The run made no progress for five seconds of real time, or never came to an end."""
+
+
+class MadeOutside(ThreadvizError):
+    """A lock, queue, event, thread or pool from outside the scenario would outlive the run."""
+
+
+class ScheduleMismatch(ThreadvizError):
+    """The schedule was made for other code: a choice it names does not exist in this run."""
+
+
+class AlreadyRunning(ThreadvizError):
+    """A run was asked for while another one is going on."""

@@ -1,0 +1,151 @@
+"""Whose code is running: the learner's or the library's; which operation it is in; what an object is called there."""
+
+import concurrent.futures
+import os
+import queue
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterable, Iterator
+from types import FrameType
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LIBRARY = tuple(
+    {os.path.dirname(os.path.abspath(os.__file__)) + os.sep}
+    | {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+_OPERATIONS = (  # the modules whose functions are operations; calls into others are noise
+    os.path.abspath(threading.__file__),
+    os.path.abspath(queue.__file__),
+    os.path.dirname(os.path.abspath(concurrent.futures.__file__)) + os.sep,
+)
+
+
+OWN, LEARNERS, OPERATIONS, OTHER = range(4)
+
+
+class _Kinds(dict[str, int]):
+    """Whose a file is, looked up once."""
+
+    def __missing__(self, filename: str) -> int:
+        if filename.startswith(_HERE):
+            kind = OWN
+        elif filename.startswith(_OPERATIONS):
+            kind = OPERATIONS
+        else:
+            kind = OTHER if filename.startswith((*_LIBRARY, "<frozen")) else LEARNERS
+        self[filename] = kind
+        return kind
+
+
+KIND = _Kinds()
+
+
+def is_learners(filename: str) -> bool:
+    """Whether a file is the learner's: not ours, not the standard library's, not an installed package's."""
+    return KIND[filename] == LEARNERS
+
+
+def call_site(frame: FrameType | None) -> tuple[FrameType | None, FrameType | None]:
+    """The learner's frame nearest to `frame`, and the outermost library frame that it called.
+
+    The second is None where the learner calls a patched primitive directly.  One user-level call is one
+    operation: this frame names it, however many locks it takes inside.
+    """
+    outermost = None
+    while frame is not None:
+        kind = KIND[frame.f_code.co_filename]
+        if kind == LEARNERS:
+            return frame, outermost
+        if kind != OWN:
+            outermost = frame
+        frame = frame.f_back
+    return None, outermost
+
+
+def operation_name(frame: FrameType) -> str:
+    """What a library function is called by those who call it: 'Queue.get', 'ThreadPoolExecutor.__exit__'."""
+    code = frame.f_code
+    name = code.co_qualname.split(".<locals>")[0]
+    if "." in name and code.co_argcount:
+        owner = type(frame.f_locals.get(code.co_varnames[0]))
+        if hasattr(owner, code.co_name):
+            public = next(c for c in owner.__mro__ if not is_learners_class(c))
+            return f"{public.__name__.lstrip('_').removeprefix('Py')}.{code.co_name}"
+    return name
+
+
+def is_learners_class(cls: type) -> bool:
+    module = sys.modules.get(cls.__module__)
+    if module is None:
+        return True
+    filename = getattr(module, "__file__", None)
+    if filename is None:
+        return cls.__module__ == "__main__"
+    return is_learners(filename)
+
+
+def innermost_first(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def outermost_first(frame: FrameType | None) -> Iterator[FrameType]:
+    return reversed(list(innermost_first(frame)))
+
+
+def object_name(wanted: object, frames: Iterable[FrameType]) -> str | None:
+    """What `wanted` is called in the learner's frames, nearest first: 'lock', 'database._lock', 'forks[2]'."""
+    seen_globals: dict[str, object] = {}
+    for frame in frames:
+        if is_learners(frame.f_code.co_filename):
+            found = _find(wanted, frame.f_locals)
+            if found is not None:
+                return found
+            seen_globals = frame.f_globals
+    return _find(wanted, seen_globals)
+
+
+def _find(wanted: object, names: dict[str, object]) -> str | None:
+    nested = None
+    for name, value in list(names.items()):
+        if value is wanted:
+            return name
+        if nested is None and not name.startswith("__"):
+            nested = _inside(wanted, name, value)
+    return nested
+
+
+def _inside(wanted: object, name: str, value: object) -> str | None:
+    if type(value) in (list, tuple) and len(value) <= 1000:  # type: ignore[arg-type]
+        return next((f"{name}[{i}]" for i, item in enumerate(value) if item is wanted), None)  # type: ignore[arg-type,var-annotated]
+    if type(value) is dict and len(value) <= 1000:
+        return next((f"{name}[{key!r}]" for key, item in value.items() if item is wanted), None)
+    if is_learners_class(type(value)) and hasattr(value, "__dict__") and not isinstance(value, type):
+        owner = type(value).__name__ if name == "self" else name
+        return next((f"{owner}.{attr}" for attr, item in vars(value).items() if item is wanted), None)
+    return None
+
+
+def caller() -> FrameType:
+    """The frame of whoever called the function that calls this one."""
+    return sys._getframe(2)
+
+
+def outside() -> FrameType:
+    """The frame that called into this package."""
+    frame = sys._getframe(2)
+    while KIND[frame.f_code.co_filename] == OWN and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def raised_at(error: BaseException) -> int | None:
+    """The line of the learner's code, innermost, that `error` came through."""
+    line, traceback = None, error.__traceback__
+    while traceback is not None:
+        if is_learners(traceback.tb_frame.f_code.co_filename):
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line

@@ -1,0 +1,42 @@
+"""Finds the exceptions of futures that nobody asked for: a pool keeps them silent for ever."""
+
+import concurrent.futures
+from collections.abc import Callable
+from typing import Any
+
+from .patching import Patches
+from .watchdog import StopRun
+
+
+class SilentFutures:
+    """Notes which futures failed and which were asked for their result or exception."""
+
+    def __init__(self) -> None:
+        self._failed: dict[int, tuple[Any, str, BaseException]] = {}
+        self._asked: set[int] = set()
+
+    def install(self, patches: Patches, is_ours: Callable[[], bool], thread: Callable[[], str]) -> None:
+        future = concurrent.futures.Future
+        real_set, real_result, real_exception = future.set_exception, future.result, future.exception
+        failed, asked = self._failed, self._asked
+
+        def set_exception(self: Any, exception: BaseException | None) -> None:
+            if is_ours() and exception is not None and not isinstance(exception, StopRun):
+                failed[id(self)] = (self, thread(), exception)
+            real_set(self, exception)
+
+        def result(self: Any, timeout: float | None = None) -> Any:
+            asked.add(id(self))
+            return real_result(self, timeout)
+
+        def exception(self: Any, timeout: float | None = None) -> BaseException | None:
+            asked.add(id(self))
+            return real_exception(self, timeout)
+
+        patches.attribute(future, "set_exception", set_exception)
+        patches.attribute(future, "result", result)
+        patches.attribute(future, "exception", exception)
+
+    def errors(self) -> list[tuple[str, BaseException]]:
+        """Thread name and exception of each future that failed and was never asked."""
+        return [(name, error) for key, (_, name, error) in self._failed.items() if key not in self._asked]

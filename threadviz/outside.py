@@ -1,0 +1,105 @@
+"""Finds what a scenario would share with other runs: locks, queues, threads made outside it."""
+
+import _thread
+import concurrent.futures
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+from . import _real
+from .errors import MadeOutside
+from .frames import is_learners, is_learners_class
+
+_MADE_OUTSIDE = (
+    _real.LockType,
+    _real.RLockType,
+    threading.Condition,
+    threading.Event,
+    threading.Semaphore,
+    threading.Barrier,
+    queue.Queue,
+    queue.SimpleQueue,
+    concurrent.futures.Executor,
+    _thread._local,
+)
+
+
+def survey(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[type]:
+    """The learner's classes that `scenario` can reach; MadeOutside, by name, for a primitive it has not made itself."""
+    classes = []
+    name = getattr(scenario, "__name__", type(scenario).__name__)
+    for path, value in _reachable(scenario, args, kwargs):
+        if isinstance(value, type):
+            if is_learners_class(value):
+                classes.append(value)
+            if issubclass(value, _thread._local) and value is not _thread._local:
+                raise MadeOutside(
+                    f"class {path} is made from threading.local outside {name}(), so its threads would share one copy; "
+                    f"define it inside {name}(), so that every run starts fresh"
+                )
+        elif isinstance(value, _MADE_OUTSIDE):
+            kind = {"lock": "Lock", "_local": "local"}.get(type(value).__name__, type(value).__name__)
+            article = "an" if kind[0] in "AEIOUR" else "a"
+            raise MadeOutside(
+                f"{path} is {article} {kind} made outside {name}(), where it would outlive the run; "
+                f"create it inside {name}(), so that every run starts fresh"
+            )
+    return classes
+
+
+def _reachable(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values that the scenario's code names, those of the functions and classes among them, and their attributes."""
+    seen: set[int] = set()
+    todo: list[tuple[str, Any]] = [("", scenario)]
+    todo += [(f"argument {i + 1}", value) for i, value in enumerate(args)]
+    todo += [(f"argument {key}", value) for key, value in kwargs.items()]
+    while todo:
+        path, value = todo.pop(0)
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if path:
+            yield path, value
+        if isinstance(value, MethodType):
+            todo += [(f"{path or type(value.__self__).__name__}.__self__", value.__self__), (path, value.__func__)]
+        elif isinstance(value, FunctionType):
+            if is_learners(value.__code__.co_filename):
+                todo += _of_function(value)
+        elif isinstance(value, type):
+            if is_learners_class(value):
+                todo += [(f"{path}.{key}", item) for key, item in vars(value).items() if _may_hold(item)]
+        elif isinstance(value, list | tuple) and len(value) <= 1000:
+            todo += [(f"{path}[{i}]", item) for i, item in enumerate(value) if _may_hold(item)]
+        elif isinstance(value, dict) and len(value) <= 1000:
+            todo += [(f"{path}[{key!r}]", item) for key, item in value.items() if _may_hold(item)]
+        elif is_learners_class(type(value)) and hasattr(value, "__dict__"):
+            todo += [(f"{path}.{key}", item) for key, item in vars(value).items() if _may_hold(item)]
+            todo.append((type(value).__name__, type(value)))
+
+
+def _may_hold(value: Any) -> bool:
+    return not isinstance(value, str | bytes | int | float | complex | None.__class__)
+
+
+def _of_function(function: FunctionType) -> list[tuple[str, Any]]:
+    found = []
+    for name in sorted(_names(function.__code__)):
+        if name in function.__globals__ and _may_hold(function.__globals__[name]):
+            found.append((name, function.__globals__[name]))
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        try:
+            found.append((name, cell.cell_contents))
+        except ValueError:  # a cell that is still empty
+            continue
+    found += [(f"a default of {function.__name__}()", value) for value in function.__defaults__ or ()]
+    return found
+
+
+def _names(code: CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names(constant)
+    return names

@@ -1,0 +1,248 @@
+"""Puts a runtime in place of the real primitives for the length of a run, and always puts them back.
+
+Only the OS thread that runs the scenario sees the runtime; every other one, such as the notebook kernel's own,
+goes on using the real primitives through the same names.
+"""
+
+import _thread
+import _threading_local
+import concurrent.futures.thread
+import functools
+import gc
+import itertools
+import logging
+import queue
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, Protocol
+
+from . import _real
+from .frames import is_learners
+
+pool_module = concurrent.futures.thread
+
+
+class Runtime(Protocol):
+    """What a run puts in place of the primitives; simulated and recorded runs stand behind this one interface."""
+
+    os_thread: int
+    Lock: Callable[[], Any]
+    RLock: Callable[[], Any]
+
+    def sleep(self, seconds: float) -> None: ...
+    def clock_ns(self) -> int: ...
+    def wall_ns(self) -> int: ...
+    def get_ident(self) -> int: ...
+    def current_thread(self) -> threading.Thread: ...
+    def enumerate(self) -> list[threading.Thread]: ...
+    def start(self, thread: threading.Thread) -> None: ...
+    def join(self, thread: threading.Thread, timeout: float | None = None) -> None: ...
+    def is_alive(self, thread: threading.Thread) -> bool: ...
+    def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int: ...
+
+
+_MISSING = object()
+
+
+class Patches:
+    """A pile of replacements that `undo` takes off again, last one first."""
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], object]] = []
+
+    def attribute(self, owner: object, name: str, value: object) -> None:
+        old = vars(owner).get(name, _MISSING)
+        if old is _MISSING:
+            self._undo.append(lambda: delattr(owner, name))
+        else:
+            self._undo.append(lambda: setattr(owner, name, old))
+        setattr(owner, name, value)
+
+    def item(self, names: MutableMapping[str, Any], name: str, value: object) -> None:
+        """Replace `names[name]`; undone only where the run has not given the name another meaning."""
+        old = names[name]
+        names[name] = value
+
+        def undo() -> None:
+            if names.get(name) is value:
+                names[name] = old
+
+        self._undo.append(undo)
+
+    def call_later(self, undo: Callable[[], object]) -> None:
+        self._undo.append(undo)
+
+    def undo(self) -> None:
+        while self._undo:
+            self._undo.pop()()
+
+
+def _table(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
+    """What is patched, written once: (owner, name, the runtime's version)."""
+
+    def seconds(clock: Callable[[], int]) -> Callable[[], float]:
+        return lambda: clock() / 1e9
+
+    clock, wall = runtime.clock_ns, runtime.wall_ns
+    yield time, "sleep", runtime.sleep
+    yield time, "monotonic_ns", clock
+    yield time, "perf_counter_ns", clock
+    yield time, "time_ns", wall
+    yield time, "monotonic", seconds(clock)
+    yield time, "perf_counter", seconds(clock)
+    yield time, "time", seconds(wall)
+    for name in ("localtime", "gmtime", "ctime"):
+        yield time, name, _with_default(getattr(time, name), lambda: wall() / 1e9, 0)
+    for name in ("strftime", "asctime"):
+        yield time, name, _with_default(getattr(time, name), lambda: time.localtime(), int(name == "strftime"))
+    yield threading, "get_ident", runtime.get_ident
+    yield _thread, "get_ident", runtime.get_ident
+    yield _thread, "start_new_thread", runtime.start_new_thread
+    yield _thread, "start_new", runtime.start_new_thread
+    yield _thread, "_count", lambda: len(runtime.enumerate()) - 1
+    yield threading, "current_thread", runtime.current_thread
+    yield threading, "currentThread", runtime.current_thread
+    yield threading, "enumerate", runtime.enumerate
+    yield threading, "active_count", lambda: len(runtime.enumerate())
+    yield threading, "activeCount", lambda: len(runtime.enumerate())
+    yield threading.Thread, "start", runtime.start
+    yield threading.Thread, "join", runtime.join
+    yield threading.Thread, "is_alive", runtime.is_alive
+
+
+def _with_default(real: Callable[..., Any], default: Callable[[], Any], position: int) -> Callable[..., Any]:
+    def with_default(*args: Any) -> Any:
+        if len(args) == position or (len(args) == position + 1 and args[position] is None):
+            args = (*args[:position], default())
+        return real(*args)
+
+    return with_default
+
+
+def _dispatcher(runtime: Runtime, real: Callable[..., Any], virtual: Callable[..., Any]) -> Callable[..., Any]:
+    os_thread, get_ident = runtime.os_thread, _real.get_ident
+
+    @functools.wraps(real)
+    def dispatch(*args: Any, **kwargs: Any) -> Any:
+        return (virtual if get_ident() == os_thread else real)(*args, **kwargs)
+
+    return dispatch
+
+
+def _factory(runtime: Runtime, real: Callable[..., Any], virtual: type) -> type:
+    """A class, as some code subclasses or asks isinstance; making one gives the real thing to other OS threads."""
+    os_thread, get_ident = runtime.os_thread, _real.get_ident
+
+    def make(cls: type, *args: Any, **kwargs: Any) -> Any:
+        if get_ident() != os_thread:
+            return real(*args, **kwargs)
+        return object.__new__(cls)
+
+    return type(virtual.__name__, (virtual,), {"__slots__": (), "__new__": make, "__module__": "threading"})
+
+
+@contextmanager
+def patched(runtime: Runtime, namespaces: Iterable[dict[str, Any]], seed: int) -> Iterator[Patches]:
+    """Let `runtime` stand for the real primitives in its OS thread, `namespaces` and the learner's modules included."""
+    patches = Patches()
+    try:
+        _apply(patches, runtime, namespaces, seed)
+        yield patches
+    finally:
+        patches.undo()
+
+
+def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, Any]], seed: int) -> None:
+    random_state = random.getstate()
+    patches.call_later(lambda: random.setstate(random_state))
+    random.seed(seed)
+    if gc.isenabled():  # a finalizer must not run at another point in another run
+        patches.call_later(gc.enable)
+        gc.disable()
+
+    early: dict[int, Any] = {}  # id of a real object -> what stands for it, for names that were bound early
+
+    def replace(owner: Any, name: str, value: Any) -> None:
+        if hasattr(owner, name):
+            early[id(vars(owner)[name])] = value
+            patches.attribute(owner, name, value)
+
+    for owner, name, virtual in _table(runtime):
+        if hasattr(owner, name):
+            replace(owner, name, _dispatcher(runtime, getattr(owner, name), virtual))
+    lock = _factory(runtime, _real.allocate_lock, runtime.Lock)  # type: ignore[arg-type]
+    rlock = _factory(runtime, threading.RLock, runtime.RLock)  # type: ignore[arg-type]
+    replace(threading, "Lock", lock)
+    replace(threading, "_allocate_lock", lock)
+    replace(_thread, "allocate_lock", lock)
+    replace(_thread, "allocate", lock)
+    replace(_thread, "RLock", rlock)
+    replace(threading, "RLock", rlock)
+    early[id(_real.RLockType)] = rlock
+    replace(threading, "local", _threading_local.local)
+    replace(queue, "SimpleQueue", _queue_factory(runtime))
+    for module, name in (  # copies that the standard library's modules took
+        (threading, "_time"),
+        (queue, "time"),
+        (_threading_local, "current_thread"),
+        (_threading_local, "RLock"),
+    ):
+        patches.attribute(module, name, early[id(vars(module)[name])])
+    patches.attribute(pool_module, "_global_shutdown_lock", lock())
+    patches.attribute(pool_module, "_shutdown", False)
+    patches.attribute(pool_module.ThreadPoolExecutor, "_counter", itertools.count().__next__)
+    patches.attribute(threading, "_counter", itertools.count(1).__next__)
+    for cls in (threading.Thread, concurrent.futures.Future):
+        _number(patches, cls, runtime)
+    patches.attribute(logging, "_startTime", _log_start(runtime))
+    for names in (*namespaces, *(vars(module) for module in learners_modules())):
+        for name, value in list(names.items()):
+            if id(value) in early and not name.startswith("__"):
+                patches.item(names, name, early[id(value)])
+
+
+def _queue_factory(runtime: Runtime) -> type:
+    real, virtual = queue.SimpleQueue, queue._PySimpleQueue  # type: ignore[attr-defined]
+    return _factory(runtime, real, virtual)
+
+
+def _number(patches: Patches, cls: type, runtime: Runtime) -> None:
+    """Hash by order of making, not by address: the library keeps threads and futures in sets and walks them."""
+    numbers = itertools.count(1)
+    real: Any = cls.__init__
+    os_thread, get_ident = runtime.os_thread, _real.get_ident
+
+    @functools.wraps(real)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        if get_ident() == os_thread:
+            self.__dict__["_threadviz_number"] = next(numbers)
+        real(self, *args, **kwargs)
+
+    def hashed(self: Any) -> int:
+        return self.__dict__.get("_threadviz_number") or object.__hash__(self)
+
+    patches.attribute(cls, "__init__", init)
+    patches.attribute(cls, "__hash__", hashed)
+
+
+def _log_start(runtime: Runtime) -> float | int:
+    nanoseconds = runtime.wall_ns()
+    return nanoseconds if isinstance(logging._startTime, int) else nanoseconds / 1e9  # type: ignore[attr-defined]
+
+
+_classified: dict[str, bool] = {}  # whether a module of that name is the learner's: looked at once, there are many
+
+
+def learners_modules() -> list[ModuleType]:
+    """The imported modules that are the learner's own, `__main__` included where it is a script or a notebook."""
+    if len(_classified) != len(sys.modules):
+        _classified.clear()
+        for name, module in list(sys.modules.items()):
+            filename = vars(module).get("__file__") if isinstance(module, ModuleType) else ""
+            _classified[name] = is_learners(filename) if filename else name == "__main__"
+    return [sys.modules[name] for name, ours in _classified.items() if ours and name in sys.modules]

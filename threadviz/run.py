@@ -1,0 +1,272 @@
+"""`Run`, what came of one execution of a scenario, and `simulate`, which makes one."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from matplotlib.axes import Axes
+
+from . import timeline, words
+from .causality import deadlock_cycle
+from .errors import Deadlock, ThreadvizError
+from .output import LogLine
+from .schedule import InOrder, Policy, Replay, Schedule, Shuffle
+from .trace import Trace, Wait
+
+RESERVED = ("seed", "schedule")  # simulate's own options
+_LONG = 400  # characters of a schedule that is no longer written out
+_SHOWN = 60  # characters of a value in titles
+
+
+class Log(list[LogLine]):
+    """What a run printed and logged, in order; shows itself as a line each: seconds, thread, text."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self))
+
+    __str__ = __repr__
+
+
+class Run:
+    """One execution of a scenario: its outcome, its trace, and what it printed and logged.
+
+    Attributes
+    ----------
+    trace : Trace
+        What every thread did.
+    log : list of LogLine
+        What was printed and logged, a line each, with time (seconds since the start) and thread.
+    errors : dict of str to BaseException
+        Thread name to exception, for threads that ended with one and for futures whose exception nobody asked for.
+    schedule : Schedule
+        The choices made; replays this run.
+    """
+
+    def __init__(
+        self,
+        call: str,
+        trace: Trace,
+        schedule: Schedule,
+        log: Iterable[LogLine] = (),
+        value: Any = None,
+        error: BaseException | None = None,
+        errors: Mapping[str, BaseException] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.trace = trace
+        self.schedule = schedule
+        self.log = Log(log)
+        self.errors = dict(errors or {})
+        self._call = call
+        self._value = value
+        self._error = error
+        self._seed = seed
+        self._outcome = _outcome(value, error)
+
+    def result(self) -> Any:
+        """What the scenario returned; raises what it raised, `Deadlock` or `Stuck`."""
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def exception(self) -> BaseException | None:
+        """What ended the scenario's main thread, or None."""
+        return self._error
+
+    @property
+    def outcome(self) -> str:
+        """The outcome in words: the value's repr, `raises ValueError: text`, or `deadlock`."""
+        return self._outcome
+
+    @property
+    def deadlock(self) -> tuple[Wait, ...] | None:
+        """None, or the cycle: thread, what it waits for, who holds it; all that wait where there is no cycle."""
+        return (deadlock_cycle(self.trace) or self.trace.waits) if self.trace.waits else None
+
+    @property
+    def duration(self) -> float:
+        """Seconds from start to end, on `clock`."""
+        return self.trace.duration
+
+    @property
+    def clock(self) -> Literal["virtual", "real"]:
+        return self.trace.clock
+
+    @property
+    def title(self) -> str:
+        """The call, its outcome, and how the run was made, in one line."""
+        made = "simulated" if self.clock == "virtual" else "recorded"
+        return f"{self._call} → {self._outcome}   {made}, {self.duration:g} s"
+
+    @property
+    def replay(self) -> str:
+        """The one line that runs this again, exactly."""
+        name, _, arguments = self._call.partition("(")
+        given = [name, arguments.removesuffix(")")] if arguments != ")" else [name]
+        if self._seed is not None:
+            given.append(f"seed={self._seed}")
+        if len(str(self.schedule)) > _LONG:
+            given.append("schedule=run.schedule")
+        elif len(self.schedule):
+            given.append(f"schedule={str(self.schedule)!r}")
+        return f"tv.simulate({', '.join(given)})"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the timeline, into `ax` where one is given."""
+        return timeline.plot(self.trace, self.title, ax=ax)
+
+    def png(self) -> bytes:
+        """The timeline as a PNG file's bytes."""
+        return timeline.Timeline().png(self.trace, self.title)
+
+    def describe(self) -> str:
+        """The picture in words, with what ended the run and how to run it again where something went wrong."""
+        lines = [words.describe(self.trace, self.title)]
+        if self._error is not None and not isinstance(self._error, Deadlock):
+            lines.append(_sentence(type(self._error).__name__, self._error))
+        told = list(self.errors.items())
+        lines += [_sentence(f"{name} ended with {type(error).__name__}", error) for name, error in told[:6]]
+        if len(told) > 6:
+            lines.append(f"and {len(told) - 6} more threads ended with an exception")
+        if self._error is not None or self.errors:
+            lines.append(f"to run this again: {self.replay}")
+        return "\n".join(lines)
+
+    def save(self, path: str | Path) -> None:
+        """Write the timeline to a `.png` or `.svg` file; ValueError for another ending."""
+        path = Path(path)
+        if path.suffix == ".png":
+            path.write_bytes(self.png())
+        elif path.suffix == ".svg":
+            self.plot().figure.savefig(path, format="svg", metadata={"Date": None})
+        else:
+            raise ValueError(f"cannot save {path.name!r}: the name must end in .png or .svg")
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        text = self.describe()
+        return {"image/png": self.png(), "text/plain": text}, {"image/png": {"alt": text, "width": timeline.WIDTH}}
+
+
+def simulate(
+    scenario: Callable[..., Any], *args: Any, seed: int | None = None, schedule: Schedule | str | None = None, **kwargs: Any
+) -> Run:
+    """Run a scenario on the virtual clock: `time.sleep(2)` moves the clock by two seconds and costs no time.
+
+    Parameters
+    ----------
+    scenario : callable
+        Builds its own state and uses threads; plain Python.  Called with the other arguments.
+    seed : int, optional
+        Shuffles the order in which threads that can go on do so; the same seed gives the same run.  It also seeds
+        `random`.  Without one each thread goes on until it must wait.
+    schedule : Schedule or str, optional
+        Choices to replay, from `Run.schedule`; ScheduleMismatch when the code has changed.
+
+    Returns
+    -------
+    Run
+        Also for a scenario that raises, deadlocks or never ends: `Run.result()` raises what went wrong.
+
+    Raises
+    ------
+    MadeOutside
+        The scenario can reach a lock, queue, event, thread-local or pool that it has not made itself.
+
+    Examples
+    --------
+    >>> import threading, time
+    >>> def nap():
+    ...     sleeper = threading.Thread(target=time.sleep, args=(2,))
+    ...     sleeper.start()
+    ...     sleeper.join()
+    ...     return "rested"
+    >>> run = simulate(nap)
+    >>> run.result(), run.duration
+    ('rested', 2.0)
+    """
+    check_scenario(scenario, "simulate", RESERVED)
+    inspect.signature(scenario).bind(*args, **kwargs)
+    policy, seed = _policy(seed, schedule), seed
+    from .simulation import simulate_once  # greenlet only where something is simulated: its import turns the GIL on
+
+    done = simulate_once(scenario, args, kwargs, policy, 0 if seed is None else seed)
+    call = call_text(scenario, args, kwargs)
+    return Run(call, done.trace, done.schedule, done.log, done.value, done.error, done.errors, seed)
+
+
+def check_scenario(scenario: object, verb: str, reserved: tuple[str, ...]) -> None:
+    """One clear sentence for what is not a scenario: TypeError, or ValueError for a name that clashes."""
+    if not callable(scenario):
+        raise TypeError(
+            f"{verb} needs a function to call, not {type(scenario).__name__}: "
+            f"write tv.{verb}(race), without calling race yourself"
+        )
+    name = getattr(scenario, "__name__", type(scenario).__name__)
+    if inspect.iscoroutinefunction(scenario) or inspect.isgeneratorfunction(scenario):
+        raise TypeError(f"{verb} needs a plain function: {name}() is a generator or a coroutine, which nobody would run")
+    try:
+        parameters = inspect.signature(scenario).parameters
+    except ValueError as error:
+        raise TypeError(f"{verb} needs a function written in Python: {name} does not tell its parameters") from error
+    for reserved_name in reserved:
+        if reserved_name in parameters:
+            raise ValueError(
+                f"{name}() has a parameter {reserved_name!r}, which is an option of tv.{verb}; give it another name"
+            )
+
+
+def call_text(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """The call as it would be written: 'race(workers=2, sleep=0.1)', defaults included."""
+    name = getattr(scenario, "__name__", type(scenario).__name__)
+    bound = inspect.signature(scenario).bind(*args, **kwargs)
+    bound.apply_defaults()
+    shown = []
+    for key, value in bound.arguments.items():
+        kind = bound.signature.parameters[key].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            shown += [_short(item) for item in value]
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            shown += [f"{each}={_short(item)}" for each, item in value.items()]
+        else:
+            shown.append(_short(value) if kind is inspect.Parameter.POSITIONAL_ONLY else f"{key}={_short(value)}")
+    return f"{name}({', '.join(shown)})"
+
+
+def _policy(seed: int | None, schedule: Schedule | str | None) -> Policy:
+    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+        raise TypeError(f"seed must be a whole number or None, not {seed!r}")
+    if isinstance(schedule, str):
+        schedule = Schedule.parse(schedule)
+    if schedule is not None:
+        return Replay(schedule)
+    return InOrder() if seed is None else Shuffle(seed)
+
+
+def _outcome(value: Any, error: BaseException | None) -> str:
+    if isinstance(error, Deadlock):
+        return "deadlock"
+    if isinstance(error, ThreadvizError):
+        return "stopped"
+    if error is not None:
+        return f"raises {type(error).__name__}: {_cut(str(error))}" if str(error) else f"raises {type(error).__name__}"
+    return _short(value)
+
+
+def _sentence(what: str, error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{what}: {text}" if text else what
+
+
+def _short(value: Any) -> str:
+    try:
+        return _cut(" ".join(repr(value).split()))
+    except Exception as error:
+        return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -1,0 +1,126 @@
+"""One simulated run, whole: what it may share is looked at, the runtime put in place, run, and taken away again."""
+
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import _real, frames
+from .errors import AlreadyRunning, Deadlock
+from .futures import SilentFutures
+from .output import LogLine, Output
+from .outside import survey
+from .patching import Patches, patched
+from .primitives import Runtime
+from .schedule import Policy, Schedule
+from .simulator import Simulator
+from .trace import Trace
+from .watchdog import StopRun, Watchdog
+from .watching import watch
+from .words import deadlock_sentence
+
+_running = _real.allocate_lock()
+
+
+@dataclass
+class Finished:
+    """What came of a run; `error` is what ended it, if anything did."""
+
+    trace: Trace
+    schedule: Schedule
+    log: list[LogLine]
+    value: Any = None
+    error: BaseException | None = None
+    errors: dict[str, BaseException] = field(default_factory=dict)
+
+
+def simulate_once(
+    scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], policy: Policy, seed: int
+) -> Finished:
+    """Run `scenario` on the virtual clock.  KeyboardInterrupt and ScheduleMismatch come through; all else is kept."""
+    classes = survey(scenario, args, kwargs)
+    if not _running.acquire(blocking=False):
+        raise AlreadyRunning("a run is going on already: a scenario cannot start another run, nor can another thread")
+    try:
+        return _simulate(scenario, args, kwargs, policy, seed, classes)
+    finally:
+        _running.release()
+
+
+def _simulate(
+    scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], policy: Policy, seed: int, classes: list[type]
+) -> Finished:
+    simulator = Simulator(policy)
+    output = Output(simulator.os_thread)
+    runtime = Runtime(simulator, output)
+    silent = SilentFutures()
+    output.now = lambda: (simulator.now / 1e9, simulator.name(simulator.current))
+    output.is_muted = lambda: simulator.ending or bool(simulator.stop_now)
+    output.noted = lambda text: simulator.record("output", text)
+    kept: dict[str, Any] = {}
+
+    def main() -> None:
+        try:
+            kept["value"] = scenario(*args, **kwargs)
+        except StopRun:
+            raise
+        except BaseException as error:
+            if simulator.stop_now:
+                raise
+            kept["error"] = error
+            simulator.tasks[0].ending = "raised"
+            simulator.record("error", type(error).__name__, str(error), line=frames.raised_at(error))
+        simulator.drain_pools()
+
+    with Watchdog(lambda: simulator.progress, simulator.stop), patched(runtime, _namespaces(scenario), seed) as patches:
+        _keep_interpreter_settings(patches)
+        output.install(patches)
+        patches.call_later(output.close)
+        silent.install(patches, output.is_ours, lambda: simulator.name(simulator.current))
+        watch(patches, classes, lambda kind, what, value, line: simulator.access(kind, what, value, line))
+        try:
+            simulator.run(main)
+        finally:
+            simulator.forget_pools()
+    errors: dict[str, BaseException] = {}
+    for name, error in (*runtime.errors, *silent.errors()):
+        errors[_free(name, errors)] = error
+    trace = simulator.trace(tuple(simulator.notes))
+    error = simulator.stuck() or (Deadlock(deadlock_sentence(trace)) if simulator.deadlocked else kept.get("error"))
+    return Finished(trace, simulator.schedule(), output.lines, kept.get("value"), error, errors)
+
+
+def _free(name: str, taken: dict[str, BaseException]) -> str:
+    number = 2
+    key = name
+    while key in taken:
+        key, number = f"{name} ({number})", number + 1
+    return key
+
+
+def _namespaces(scenario: Callable[..., Any]) -> list[dict[str, Any]]:
+    """The globals of the scenario's own module, which may be no imported one."""
+    function = getattr(scenario, "func", scenario)
+    function = getattr(function, "__func__", function)
+    if not hasattr(function, "__globals__"):
+        function = getattr(type(function).__call__, "__func__", type(function).__call__)
+    names = getattr(function, "__globals__", None)
+    return [names] if names is not None and frames.is_learners(function.__code__.co_filename) else []
+
+
+def _keep_interpreter_settings(patches: Patches) -> None:
+    interval, limit, tracer, profiler = (
+        sys.getswitchinterval(),
+        sys.getrecursionlimit(),
+        threading.gettrace(),
+        threading.getprofile(),
+    )
+
+    def restore() -> None:
+        sys.setswitchinterval(interval)
+        sys.setrecursionlimit(limit)
+        threading.settrace(tracer)  # type: ignore[arg-type]
+        threading.setprofile(profiler)
+
+    patches.call_later(restore)

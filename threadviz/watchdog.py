@@ -1,0 +1,88 @@
+"""Ends a run that makes no progress, and lets the stop button end any run."""
+
+import _thread
+import ctypes
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from . import _real
+
+PATIENCE = 5.0  # seconds, real
+PERSIST = 0.2  # seconds, real: how soon to ask again when the learner's code swallowed the first request
+
+
+class Watchdog:
+    """Calls `progress` every five real seconds and `stop(why, frame)` when it gives the same number twice.
+
+    In the main thread it stands on the interval timer and on SIGINT, which reach code that is blocked in C, too.
+    Elsewhere (and where there is no interval timer) it is an OS thread of its own, which ends with the run.
+    """
+
+    def __init__(self, progress: Callable[[], int], stop: Callable[[str, FrameType | None], None]) -> None:
+        self._progress = progress
+        self._stop = stop
+        self._last = -1
+        self._handlers: dict[int, Any] = {}
+        self._end = _real.allocate_lock()
+        self._ended = _real.allocate_lock()
+        self._timer = False
+        self._why = "interrupted"
+
+    def __enter__(self) -> "Watchdog":
+        if _real.get_ident() != _real.main_thread().ident:
+            self._start_thread()
+            return self
+        self._handlers[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
+        if hasattr(signal, "setitimer"):
+            self._timer = True
+            self._handlers[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._alarm)
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE, PATIENCE)
+        else:
+            self._start_thread()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        if self._end.locked():
+            self._end.release()
+            self._ended.acquire()
+
+    def _interrupt(self, _number: int, frame: FrameType | None) -> None:
+        why, self._why = self._why, "interrupted"
+        self._stop(why, frame)
+
+    def _alarm(self, _number: int, frame: FrameType | None) -> None:
+        if self._progress() == self._last:
+            signal.setitimer(signal.ITIMER_REAL, PERSIST, PERSIST)
+            self._stop("stuck", frame)
+        self._last = self._progress()
+
+    def _start_thread(self) -> None:
+        self._end.acquire()
+        self._ended.acquire()
+        _thread.start_new_thread(self._watch, (_real.get_ident(),))
+
+    def _watch(self, watched: int) -> None:
+        patience = PATIENCE
+        while not self._end.acquire(timeout=patience):
+            if self._progress() == self._last:
+                patience = PERSIST
+                self._raise_in(watched)
+            self._last = self._progress()
+        self._ended.release()
+
+    def _raise_in(self, watched: int) -> None:
+        if watched == _real.main_thread().ident:
+            self._why = "stuck"
+            _thread.interrupt_main()
+        else:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched), ctypes.py_object(StopRun))
+
+
+class StopRun(BaseException):
+    """Ends the learner's code from inside; a BaseException, so that `except Exception` does not stop it."""

@@ -1,0 +1,67 @@
+"""Sees the learner's code read and write attributes of the learner's own objects, with their values.
+
+For the length of a run the classes that the scenario's code can reach note each access to an instance's attribute.
+Globals, items of lists and dicts, and classes that are made during the run are not seen.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any
+
+from .frames import is_learners
+from .patching import Patches
+
+Note = Callable[[str, str, str, int], object]
+
+
+def watch(patches: Patches, classes: Iterable[type], note: Note) -> None:
+    """Call `note("read" or "write", attribute, repr of the value, line)` for accesses in the learner's code."""
+    numbers: dict[type, dict[int, tuple[int, object]]] = {}  # keeps the objects, as an id may be used again
+
+    def name_of(owner: object) -> str:
+        known = numbers.setdefault(type(owner), {})
+        number, _ = known.setdefault(id(owner), (len(known) + 1, owner))
+        return type(owner).__name__ if number == 1 else f"{type(owner).__name__}#{number}"
+
+    patches.call_later(numbers.clear)
+    for cls in classes:
+        if not issubclass(cls, BaseException | type | Enum) and cls.__getattribute__ is object.__getattribute__:
+            patches.attribute(cls, "__getattribute__", _reading(cls.__getattribute__, note, name_of))
+            patches.attribute(cls, "__setattr__", _writing(cls.__setattr__, note, name_of))
+
+
+def _reading(real: Any, note: Note, name_of: Callable[[object], str]) -> Any:
+    def __getattribute__(self: object, name: str) -> Any:
+        value = real(self, name)
+        frame = sys._getframe(1)
+        if name[:2] != "__" and not callable(value) and is_learners(frame.f_code.co_filename) and _is_data(self, name):
+            note("read", f"{name_of(self)}.{name}", short(value), frame.f_lineno)
+        return value
+
+    return __getattribute__
+
+
+def _writing(real: Any, note: Note, name_of: Callable[[object], str]) -> Any:
+    def __setattr__(self: object, name: str, value: object) -> None:
+        real(self, name, value)
+        frame = sys._getframe(1)
+        if is_learners(frame.f_code.co_filename) and not callable(value):
+            note("write", f"{name_of(self)}.{name}", short(value), frame.f_lineno)
+
+    return __setattr__
+
+
+def _is_data(owner: object, name: str) -> bool:
+    try:
+        return name in object.__getattribute__(owner, "__dict__")
+    except AttributeError:  # a class with __slots__
+        return any(name in getattr(cls, "__slots__", ()) for cls in type(owner).__mro__)
+
+
+def short(value: object) -> str:
+    """The value in at most 20 characters; only plain values, as a `repr` of the learner's may do anything."""
+    if not isinstance(value, int | float | str | bytes | None.__class__):
+        return ""
+    text = repr(value)
+    return text if len(text) <= 20 else text[:19] + "…"

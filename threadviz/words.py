@@ -1,0 +1,183 @@
+"""The whole picture in words: for readers who do not see it, and for tools that compare only words."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from threadviz.causality import LostUpdate, deadlock_cycle, lost_updates
+from threadviz.trace import Held, Lane, Span, Trace, Wait
+
+THREADS, ITEMS, LOST, NOTES = 10, 8, 6, 3  # as many are told one by one; the rest is counted
+
+
+def describe(trace: Trace, title: str = "") -> str:
+    """Say in at most 25 lines what each thread did, in order, and what went wrong.
+
+    All times are seconds on the trace's clock, which the last lines name.  The same trace gives the same text.
+    """
+    told = [(clean(lane.name), _life(trace, index, lane)) for index, lane in enumerate(trace.lanes)]
+    groups = [([name for name, _ in same], life) for life, same in groupby(told, key=lambda name_life: name_life[1])]
+    lines = [clean(title)] if title else []
+    lines += [f"{_names(names)}: {life}" for names, life in groups[:THREADS]]
+    if left_out := sum(len(names) for names, _ in groups[THREADS:]):
+        lines.append(f"and {_count(left_out, 'more thread')}, left out here")
+    if not trace.lanes:
+        lines.append("no thread did anything")
+    lines += lost_sentences(trace)
+    if trace.waits:
+        lines.append(deadlock_sentence(trace))
+    lines.append(f"in all: {_totals(trace)} ({trace.clock} seconds)")
+    lines += [f"note: {clean(note)}" for note in trace.notes[:NOTES]]
+    if len(trace.notes) > NOTES:
+        lines.append(f"and {_count(len(trace.notes) - NOTES, 'more note')}")
+    return "\n".join(lines)
+
+
+def clean(text: str) -> str:
+    """Return the text in one line, with characters that would not be seen as themselves made visible."""
+    hidden = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return "".join("\ufffd" if unicodedata.category(char) in hidden else char for char in text)
+
+
+def lost_sentence(trace: Trace, lost: LostUpdate) -> str:
+    """Say who wrote what over whose update."""
+    write, overwritten = trace.events[lost.write], trace.events[lost.overwritten]
+    writer, other = (clean(trace.lanes[event.lane].name) for event in (write, overwritten))
+    return (
+        f"{writer} writes {clean(write.value)} over {other}'s {clean(overwritten.value)}, "
+        "which it had not seen: an update is lost"
+    )
+
+
+def lost_sentences(trace: Trace) -> list[str]:
+    """Return a sentence for each lost update, the later ones counted in one."""
+    lost = lost_updates(trace)
+    lines = [lost_sentence(trace, each) for each in lost[:LOST]]
+    if len(lost) > LOST:
+        lines.append(f"and {_count(len(lost) - LOST, 'more update')} lost in the same way")
+    return lines
+
+
+def lost_summary(trace: Trace) -> str:
+    """Say in one sentence how many updates were lost; empty when none was."""
+    lost = lost_updates(trace)
+    if not lost:
+        return ""
+    attributes = {trace.events[each.write].what for each in lost}
+    writes = sum(event.kind == "write" and event.what in attributes for event in trace.events)
+    what = "updates" if writes > 1 else "update"
+    verb = "is" if len(lost) == 1 else "are"
+    return f"{len(lost)} of {writes} {what} of {clean(', '.join(sorted(attributes)))} {verb} lost"
+
+
+def deadlock_sentence(trace: Trace) -> str:
+    """Say who waits for whom for ever."""
+    cycle = deadlock_cycle(trace)
+    waits = [_waits_for(wait) for wait in (cycle or trace.waits)[:LOST]]
+    if more := len(cycle or trace.waits) - LOST:
+        waits += [f"and {more} more"] if more > 0 else []
+    start = "deadlock, nobody can go on: " if cycle else "deadlock, nobody is left to end these waits: "
+    return start + "; ".join(waits)
+
+
+def seconds(value: float) -> str:
+    """Return a time in seconds with at most six digits."""
+    return f"{round(value, 9):.6g} s"
+
+
+def _waits_for(wait: Wait) -> str:
+    where = f" (line {wait.line})" if wait.line is not None else ""
+    is_lock = wait.holder is not None and wait.what != f"the end of {wait.holder}"
+    holder = f", held by {clean(wait.holder or '')}" if is_lock else ""
+    return f"{clean(wait.thread)} waits for {clean(wait.what)}{holder}{where}"
+
+
+def _life(trace: Trace, index: int, lane: Lane) -> str:
+    last = max((i for i, span in enumerate(lane.spans) if span.state in ("waiting", "blocked")), default=-1)
+    endless = last if lane.ending == "deadlocked" else -1
+    done = [
+        _doing(span, i == endless)
+        for i, span in enumerate(lane.spans)
+        if span.end > span.start or span.state in ("waiting", "blocked")
+    ]
+    items = _summed(done) or ["runs without waiting" if lane.spans else "does nothing"]
+    if len(items) > ITEMS:
+        items = [*items[:ITEMS], f"and {len(items) - ITEMS} more"]
+    items += _holding(lane)
+    match lane.ending:
+        case "raised":
+            error = next((e for e in trace.events if e.lane == index and e.kind == "error"), None)
+            told = ": ".join(clean(part) for part in (error.what, error.value) if part) if error else ""
+            items.append(f"ends with {told or 'an exception'}")
+        case "abandoned":
+            items.append(f"abandoned at {seconds(lane.end)}, as the program ends and it is a daemon")
+        case "stopped":
+            items.append(f"stopped at {seconds(lane.end)}")
+    return "; ".join(items)
+
+
+def _doing(span: Span, endless: bool) -> str:
+    lasted = "for ever" if endless else seconds(span.end - span.start)
+    label = clean(span.label)
+    where = f" (line {span.line})" if span.line is not None else ""
+    match span.state:
+        case "running":
+            return f"runs {lasted}{where}"
+        case "ready":
+            return f"ready to run {lasted}"
+        case "sleeping":
+            return f"sleeps {lasted}{where}"
+        case "waiting":
+            return f"{label or 'waits for a lock'}, {lasted}{where}"
+        case "blocked":
+            return f"blocked in {label} {lasted}{where}" if label else f"blocked {lasted}{where}"
+
+
+def _holding(lane: Lane) -> Iterable[str]:
+    for lock in dict.fromkeys(held.lock for held in lane.held):
+        held = [each for each in lane.held if each.lock == lock]
+        if len(held) == 1:
+            yield f"holds {clean(lock)} {_from_to(held[0], lane)}"
+        else:
+            total = sum(each.end - each.start for each in held)
+            yield f"holds {clean(lock)} {len(held)} times, {seconds(total)} in all"
+
+
+def _from_to(held: Held, lane: Lane) -> str:
+    if lane.ending == "deadlocked" and held.end >= lane.end:
+        return f"from {seconds(held.start)} for ever"
+    return f"from {seconds(held.start)} to {seconds(held.end)}" if held.end > held.start else "for an instant"
+
+
+def _summed(items: Sequence[str]) -> list[str]:
+    """Tell a repeated run of up to four items once, and how often."""
+    told: list[str] = []
+    at = 0
+    while at < len(items):
+        best, period = 1, 1
+        for length in range(1, 5):
+            times, block = 1, items[at : at + length]
+            while items[at + times * length : at + (times + 1) * length] == block:
+                times += 1
+            if times > 1 and times * length > best * period:
+                best, period = times, length
+        block = items[at : at + period]
+        told += [f"{best} times ({'; '.join(block)})"] if best > 1 else block
+        at += best * period
+    return told
+
+
+def _names(names: Sequence[str]) -> str:
+    if len(names) <= 3:
+        return ", ".join(names)
+    return f"{names[0]}, {names[1]}, ..., {names[-1]} ({len(names)} threads, all the same)"
+
+
+def _totals(trace: Trace) -> str:
+    states = {span.state for lane in trace.lanes for span in lane.spans}
+    totals = [f"{state} {seconds(total)}" for state, total in trace.seconds_in.items() if state in states]
+    return ", ".join([*totals, f"duration {seconds(trace.duration)}"])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
