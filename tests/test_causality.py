@@ -2,7 +2,16 @@
 
 import traces
 
-from threadviz.causality import HandOver, LostUpdate, deadlock_cycle, hand_overs, lost_updates, shared_attributes
+from threadviz.causality import (
+    HandOver,
+    LostUpdate,
+    deadlock_cycle,
+    endless_wait,
+    hand_overs,
+    lost_updates,
+    shared_attributes,
+    with_endless_waits,
+)
 from threadviz.trace import Lane, Span, Trace, TraceEvent, Wait
 
 
@@ -84,6 +93,27 @@ def test_hand_overs_are_causes_in_other_threads_only():
         TraceEvent(0, 0, "wake", cause=2),
     )
     assert hand_overs(Trace(lanes, events)) == (HandOver(0, 1), HandOver(2, 4))
+
+
+def test_attribute_set_up_before_the_others_begin_is_a_constant():
+    lanes = tuple(Lane(name, ()) for name in "AB")
+    begin, write = TraceEvent(0, 1, "begin"), TraceEvent(0, 0, "write", "lock")
+    read = TraceEvent(0, 1, "read", "lock")
+    assert shared_attributes(Trace(lanes, (write, begin, read))) == frozenset()
+    assert shared_attributes(Trace(lanes, (begin, write, read))) == {"lock"}
+
+
+def test_deadlocked_lane_gets_the_wait_that_began_in_the_last_instant():
+    lane = Lane("A", (Span("waiting", 0, 1, "waits for x"), Span("running", 1, 1)), ending="deadlocked")
+    (mended,) = with_endless_waits(Trace((lane,), waits=(Wait("A", "b", "B", 7),))).lanes
+    assert endless_wait(lane) is None
+    assert mended.spans == (*lane.spans, Span("waiting", 1, 1, "waits for b, held by B", 7))
+    assert endless_wait(mended) is mended.spans[-1]
+
+
+def test_wait_that_is_already_there_is_left_as_it_is():
+    assert with_endless_waits(traces.deadlock()) == traces.deadlock()
+    assert with_endless_waits(traces.race()) == traces.race()
 
 
 def test_attribute_is_shared_when_two_threads_touch_it():

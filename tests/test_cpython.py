@@ -41,7 +41,9 @@ def lock_cases(module):
         "Condition": case(module.ConditionTests, condtype=lambda *args: threading.Condition(*args)),
         "Event": case(module.EventTests, eventtype=lambda: threading.Event()),
         "Semaphore": case(module.SemaphoreTests, semtype=lambda *args, **kw: threading.Semaphore(*args, **kw)),
-        "BoundedSemaphore": case(module.BoundedSemaphoreTests, semtype=lambda *args, **kw: threading.BoundedSemaphore(*args, **kw)),
+        "BoundedSemaphore": case(
+            module.BoundedSemaphoreTests, semtype=lambda *args, **kw: threading.BoundedSemaphore(*args, **kw)
+        ),
         "Barrier": case(module.BarrierTests, barriertype=lambda *args, **kw: threading.Barrier(*args, **kw)),
     }
 
@@ -49,7 +51,11 @@ def lock_cases(module):
 def queue_cases(module):
     cases = {}
     for name, found in vars(module).items():
-        if isinstance(found, type) and issubclass(found, unittest.TestCase) and unittest.TestLoader().getTestCaseNames(found):
+        if (
+            isinstance(found, type)
+            and issubclass(found, unittest.TestCase)
+            and unittest.TestLoader().getTestCaseNames(found)
+        ):
             found.queue = queue  # not a fresh copy of the module, whose own clock nobody could know of
             if hasattr(found, "type2test") and not isinstance(found.type2test, str):
                 found.type2test = getattr(queue, found.type2test.__name__, found.type2test)
@@ -60,12 +66,18 @@ def queue_cases(module):
 def collect(tmp):
     found = []
     seen = set()
-    for label, case in {**lock_cases(as_learners("lock_tests", tmp)), **queue_cases(as_learners("test_queue", tmp))}.items():
+    for label, case in {
+        **lock_cases(as_learners("lock_tests", tmp)),
+        **queue_cases(as_learners("test_queue", tmp)),
+    }.items():
         for method in unittest.TestLoader().getTestCaseNames(case):
             if label[0] in "C" and (f"Py{label[1:]}", method) in seen:  # one simulated queue stands for both
                 continue
             seen.add((label, method))
-            if "fork" not in method and (label, method) != ("ConditionAsRLock", "test_recursion_count"):  # CPython skips it
+            if "fork" not in method and (label, method) != (
+                "ConditionAsRLock",
+                "test_recursion_count",
+            ):  # CPython skips it
                 found.append(pytest.param(case, method, id=f"{label}-{method}"))
     return found
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from threadviz.causality import endless_wait
 from threadviz.lettering import fit, printable, width
 from threadviz.picture import INK, LETTERS, SMALL, Label, Picture, Row
 from threadviz.trace import Held, Lane, Span, Trace
@@ -31,9 +32,9 @@ def add_bar(picture: Picture, row: Row, lane: Lane, stop: float) -> int:
         narrow.clear()
         return count
 
-    waits = endless(lane)
+    endless = endless_wait(lane)
     for span in lane.spans:
-        for_ever = any(span is wait for wait in waits)
+        for_ever = span is endless
         left, right = picture.x(span.start), stop if for_ever else picture.x(span.end)
         if span.start == span.end and not for_ever:
             if span.state == "running" and left - last_tick >= 1:
@@ -50,12 +51,6 @@ def add_bar(picture: Picture, row: Row, lane: Lane, stop: float) -> int:
             picture.boxes[span.state].append((left, row.top, right, row.bottom))
             _label(picture, row, span, left, right if not for_ever else stop - _circle_room(picture))
     return merged + merge()
-
-
-def endless(lane: Lane) -> list[Span]:
-    """Return the wait that nothing ends, if the lane has one."""
-    waits = [span for span in lane.spans if span.state in ("waiting", "blocked")]
-    return waits[-1:] if lane.ending == "deadlocked" else []
 
 
 def _circle_room(picture: Picture) -> float:

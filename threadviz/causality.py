@@ -3,9 +3,9 @@
 Pure functions of a trace; nothing here draws or words anything.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from threadviz.trace import Trace, Wait
+from threadviz.trace import Lane, Span, Trace, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,46 @@ def hand_overs(trace: Trace) -> tuple[HandOver, ...]:
 
 
 def shared_attributes(trace: Trace) -> frozenset[str]:
-    """Return the attributes that two or more threads read or wrote."""
-    lanes: dict[str, set[int]] = {}
-    for event in trace.events:
-        if event.kind in ("read", "write"):
-            lanes.setdefault(event.what, set()).add(event.lane)
-    return frozenset(what for what, touched_by in lanes.items() if len(touched_by) > 1)
+    """Return the attributes that threads can disturb one another with.
+
+    Two threads at least read or write it, and one of them writes when another one has begun: what was set up
+    before the others began, such as a lock, is a constant for them.
+    """
+    begun: dict[int, int] = {}
+    touched_by: dict[str, set[int]] = {}
+    writes: dict[str, list[tuple[int, int]]] = {}
+    for index, event in enumerate(trace.events):
+        if event.kind == "begin":
+            begun.setdefault(event.lane, index)
+        elif event.kind in ("read", "write"):
+            touched_by.setdefault(event.what, set()).add(event.lane)
+            if event.kind == "write":
+                writes.setdefault(event.what, []).append((index, event.lane))
+    return frozenset(
+        what
+        for what, lanes in touched_by.items()
+        if any(
+            lane != writer and begun.get(lane, -1) < index for index, writer in writes.get(what, []) for lane in lanes
+        )
+    )
+
+
+def with_endless_waits(trace: Trace) -> Trace:
+    """Return the trace with a wait at the end of every deadlocked lane, even one that began in the last instant."""
+    waits = {wait.thread: wait for wait in reversed(trace.waits)}
+    lanes = []
+    for lane in trace.lanes:
+        wait = waits.get(lane.name)
+        if lane.ending == "deadlocked" and wait and not endless_wait(lane):
+            for_lock = wait.holder is not None and wait.what != f"the end of {wait.holder}"
+            label = f"waits for {wait.what}" + (f", held by {wait.holder}" if for_lock else "")
+            span = Span("waiting" if for_lock else "blocked", lane.end, lane.end, label, wait.line)
+            lane = replace(lane, spans=(*lane.spans, span))
+        lanes.append(lane)
+    return replace(trace, lanes=tuple(lanes))
+
+
+def endless_wait(lane: Lane) -> Span | None:
+    """Return the wait that a deadlocked lane ends with."""
+    last = lane.spans[-1] if lane.spans else None
+    return last if lane.ending == "deadlocked" and last and last.state in ("waiting", "blocked") else None

@@ -108,11 +108,13 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
             picture.taken["above", i].append((x - 5, x + 5))
             placed.append((i, index, x))
 
+    short = {what: what.rpartition(".")[2] for what in shared}
+    names = short if len(set(short.values())) == len(short) else {what: what for what in shared}
     unsaid = len(overwritten) > 1
     if picture.roomy and len(placed) <= MOST_LABELLED:
         placed.sort(key=lambda mark: (mark[1] not in overwritten, mark[1] not in kinds, mark[1]))
         for i, index, x in placed:
-            texts = _texts(trace, trace.events[index], overwritten.get(index), len(shared) > 1)
+            texts = _texts(trace, trace.events[index], overwritten.get(index), names)
             said = _beside(picture, i, x, texts, index in kinds, index in overwritten)
             unsaid |= index in overwritten and not said
     elif overwritten:
@@ -143,11 +145,11 @@ def _side_by_side(wanted: list[float], taken: list[Point], right: float) -> list
     return xs
 
 
-def _texts(trace: Trace, event: TraceEvent, over: TraceEvent | None, several: bool) -> list[str]:
-    what, value = printable(event.what), fit(printable(event.value), 90, SMALL) or "…"
+def _texts(trace: Trace, event: TraceEvent, over: TraceEvent | None, names: dict[str, str]) -> list[str]:
+    what, value = printable(names[event.what]), fit(printable(event.value), 90, SMALL) or "…"
     if event.kind == "read":
         return [f"reads {what} = {value}", f"reads {value}"]
-    name = f"{what} = {value}" if several else value
+    name = f"{what} = {value}" if len(names) > 1 else value
     if over is None:
         return [f"writes {name}"]
     other = f"{printable(trace.lanes[over.lane].name)}'s {fit(printable(over.value), 90, SMALL) or '…'}"

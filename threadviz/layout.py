@@ -5,8 +5,8 @@ from math import floor
 
 from matplotlib.ticker import MaxNLocator
 
-from threadviz.bars import STRIPE, add_bar, add_ending, add_held, ending, endless, stripes
-from threadviz.causality import deadlock_cycle, shared_attributes
+from threadviz.bars import STRIPE, add_bar, add_ending, add_held, ending, stripes
+from threadviz.causality import deadlock_cycle, endless_wait, shared_attributes, with_endless_waits
 from threadviz.crossings import add_arrows, add_deadlock, add_marks
 from threadviz.lettering import fit_middle, printable, width, wrap
 from threadviz.picture import LETTERS, PAD, SMALL, Label, Picture, Row
@@ -34,6 +34,7 @@ def left_margin(trace: Trace) -> float:
 
 def lay_out(trace: Trace, wide: float, high: float | None = None) -> Picture:
     """Lay out a trace on axes so wide, and so high or as high as it needs (CSS pixels)."""
+    trace = with_endless_waits(trace)
     seconds_in, end = trace.seconds_in, _end(trace)
     without_time = end == 0 and bool(trace.events)
     if without_time:
@@ -71,7 +72,7 @@ def lay_out(trace: Trace, wide: float, high: float | None = None) -> Picture:
     picture.notes += [printable(note) for note in trace.notes[:3]]
     lasted = {state: _seconds(total) for state, total in seconds_in.items()}
     if dies:
-        lasted |= {span.state: "for ever" for lane in trace.lanes for span in endless(lane)}
+        lasted |= {span.state: "for ever" for lane in trace.lanes if (span := endless_wait(lane))}
     _legend_and_notes(picture, lasted)
     return picture
 
@@ -137,8 +138,7 @@ def _one_after_the_other(trace: Trace) -> Trace:
     for index, lane in enumerate(trace.lanes):
         own = [k for k, e in enumerate(trace.events) if e.lane == index and e.kind != "deadlock"]
         spans = [Span("running", k, k + 1) for k in own]
-        wait = next((s for s in reversed(lane.spans) if s.state in ("waiting", "blocked")), None)
-        if lane.ending == "deadlocked" and wait:
+        if wait := endless_wait(lane):
             spans.append(replace(wait, start=own[-1] + 1 if own else 0, end=last))
         got = [(k, trace.events[k].what) for k in own if trace.events[k].kind == "acquire"]
         freed = [(k, trace.events[k].what) for k in own if trace.events[k].kind == "release"]

@@ -44,12 +44,13 @@ def width(text: str, size: float, bold: bool = False) -> float:
 
 @lru_cache(maxsize=4096)
 def fit(text: str, room: float, size: float, bold: bool = False) -> str:
-    """Return the text, or its beginning up to a comma or an ellipsis, or nothing if hardly any of it fits."""
+    """Return the text, or its beginning up to a comma, a colon or an ellipsis, or nothing if hardly any of it fits."""
     if width(text, size, bold) <= room:
         return text
-    head = text.split(", ")[0]
-    if head != text and width(head, size, bold) <= room:
-        return head
+    for mark in (", ", ": "):
+        head = text.split(mark)[0]
+        if head != text and width(head, size, bold) <= room:
+            return head
     keep = _most(len(text), lambda n: width(text[:n].rstrip() + "…", size, bold) <= room)
     return text[:keep].rstrip() + "…" if keep >= 4 else ""
 

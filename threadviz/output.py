@@ -51,7 +51,10 @@ class Stream:
 
 
 class Output:
-    """Collects the lines of one run.  `now` gives seconds and the thread's name; `noted` hears of every line; nothing is kept while muted."""
+    """Collects the lines of one run.
+
+    `now` gives seconds and the thread's name; `noted` hears of every line; nothing is kept while muted.
+    """
 
     def __init__(self, os_thread: int) -> None:
         self.lines: list[LogLine] = []
@@ -88,7 +91,9 @@ class Output:
 
     def install(self, patches: Patches) -> None:
         """Take over the standard streams, logging and `threading.excepthook` until `patches` are undone."""
-        streams = {id(stream): Stream(stream, self) for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)}
+        streams = {
+            id(stream): Stream(stream, self) for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+        }
         for owner, name in ((sys, "stdout"), (sys, "stderr")):
             patches.attribute(owner, name, streams[id(getattr(owner, name))])
         _keep_logging(patches)

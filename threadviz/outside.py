@@ -49,8 +49,10 @@ def survey(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     return classes
 
 
-def _reachable(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The values that the scenario's code names, those of the functions and classes among them, and their attributes."""
+def _reachable(
+    scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    """The values that the scenario's code names, and what the functions, classes and objects among them name."""
     seen: set[int] = set()
     todo: list[tuple[str, Any]] = [("", scenario)]
     todo += [(f"argument {i + 1}", value) for i, value in enumerate(args)]

@@ -24,15 +24,15 @@ from typing import Any, Protocol
 from . import _real
 from .frames import is_learners
 
-pool_module = concurrent.futures.thread
+pool_module: Any = concurrent.futures.thread
 
 
 class Runtime(Protocol):
     """What a run puts in place of the primitives; simulated and recorded runs stand behind this one interface."""
 
     os_thread: int
-    Lock: Callable[[], Any]
-    RLock: Callable[[], Any]
+    Lock: type[Any]
+    RLock: type[Any]
 
     def sleep(self, seconds: float) -> None: ...
     def clock_ns(self) -> int: ...
@@ -175,8 +175,8 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
     for owner, name, virtual in _table(runtime):
         if hasattr(owner, name):
             replace(owner, name, _dispatcher(runtime, getattr(owner, name), virtual))
-    lock = _factory(runtime, _real.allocate_lock, runtime.Lock)  # type: ignore[arg-type]
-    rlock = _factory(runtime, threading.RLock, runtime.RLock)  # type: ignore[arg-type]
+    lock = _factory(runtime, _real.allocate_lock, runtime.Lock)
+    rlock = _factory(runtime, threading.RLock, runtime.RLock)
     replace(threading, "Lock", lock)
     replace(threading, "_allocate_lock", lock)
     replace(_thread, "allocate_lock", lock)
@@ -211,10 +211,10 @@ def _queue_factory(runtime: Runtime) -> type:
     return _factory(runtime, real, virtual)
 
 
-def _number(patches: Patches, cls: type, runtime: Runtime) -> None:
+def _number(patches: Patches, cls: Any, runtime: Runtime) -> None:
     """Hash by order of making, not by address: the library keeps threads and futures in sets and walks them."""
     numbers = itertools.count(1)
-    real: Any = cls.__init__
+    real = cls.__init__
     os_thread, get_ident = runtime.os_thread, _real.get_ident
 
     @functools.wraps(real)

@@ -1,13 +1,17 @@
 """Virtual locks, threads and clocks: what the standard library's own primitives stand on in a simulated run."""
 
 import threading
+import time
 from typing import Any
 
 from . import _real, frames
 from .output import Output
-from .simulator import _NOON, Simulator, Task, printable
+from .patching import pool_module
+from .simulator import Operation, Simulator, Task
+from .tracing import printable
 
 _checker = _real.allocate_lock()  # always free: lets CPython itself check an acquire's arguments
+_NOON = int(time.mktime((2024, 1, 1, 12, 0, 0, 0, 1, -1))) * 1_000_000_000  # local time
 _FOREVER = "a lock of a finished run is still held, and the run that would release it is over; make a new one"
 
 
@@ -37,7 +41,7 @@ class Lock:
         self._note_acquired(operation)
         return True
 
-    def _take(self, blocking: bool, timeout: float, operation: Any) -> bool:
+    def _take(self, blocking: bool, timeout: float, operation: Operation) -> bool:
         simulator = self._simulator
         if self._locked:
             if not blocking or timeout == 0:
@@ -62,31 +66,31 @@ class Lock:
         self._holder = simulator.current
         for waiter in self._waiters:  # these wait on, for somebody else
             if waiter.state == "waiting" and waiter.label.count(", then ") < 3:
-                waiter.label += f", then {simulator.name(self._holder)}"
+                waiter.label += f", then {self._holder.name}"
         return True
 
-    def _wait_label(self, operation: Any) -> tuple[Any, str]:
+    def _wait_label(self, operation: Operation) -> tuple[Any, str]:
         if operation.name.endswith((".acquire", ".__enter__")) and (
             operation.frame is None or "Condition" in operation.name
         ):
-            holder = f", held by {self._simulator.name(self._holder)}" if self._holder is not None else ""
+            holder = f", held by {self._holder.name}" if self._holder is not None else ""
             return "waiting", f"waits for {self._name(operation)}{holder}"
         return "blocked", operation.name if operation.line is not None else _idle(operation)
 
-    def _name(self, operation: Any) -> str:
+    def _name(self, operation: Operation) -> str:
         if not self._called:
             called = operation.frame.f_locals.get("self") if operation.frame is not None else self
             self._called = printable(self._simulator.object_name(called) or type(called).__name__)
         return self._called
 
-    def _note_acquired(self, operation: Any) -> None:
+    def _note_acquired(self, operation: Operation) -> None:
         if operation.line is None or (operation.frame is not None and "Condition.__enter__" not in operation.name):
             return
         simulator = self._simulator
         cause, simulator.current.woken_by = simulator.current.woken_by, None
         name = self._name(operation)
         simulator.record("acquire", name, line=operation.line, cause=cause)
-        simulator.hold(self, name)
+        simulator.current.hold(self, name, simulator.now)
 
     def release(self) -> None:
         simulator = self._simulator
@@ -102,12 +106,12 @@ class Lock:
                 self._release = simulator.current.operation.event if simulator.current.operation else None
         self._free()
 
-    def _note_release(self, operation: Any) -> None:
+    def _note_release(self, operation: Operation) -> None:
         simulator = self._simulator
         holder = self._holder
         self._release = operation.event
         if holder is not None and self in holder.holding:
-            simulator.let_go(self, holder)
+            holder.let_go(self, simulator.now)
             if operation.line is not None:
                 self._release = simulator.record("release", self._name(operation), line=operation.line)
 
@@ -116,8 +120,7 @@ class Lock:
         self._holder = None
         if not self._simulator.ending:
             for task in self._waiters:
-                if task not in self._simulator.ready:
-                    self._simulator.wake(task, self._release, keep_timer=True)
+                self._simulator.wake(task, self._release)
 
     def locked(self) -> bool:
         return self._locked
@@ -206,7 +209,7 @@ class RLock(Lock):
         return f"<{state} {self._kind} object owner={owner} count={self._count} at {id(self):#x}>"
 
 
-def _idle(operation: Any) -> str:
+def _idle(operation: Operation) -> str:
     return "waits for work" if operation.name == "_worker" else operation.name
 
 
@@ -277,10 +280,10 @@ class Runtime:
             raise RuntimeError("threads can only be started once")
         simulator = self._simulator
         simulator.check()
-        task = simulator.spawn(thread, lambda: self._boot(task), thread.daemon)
+        task = simulator.spawn(thread, lambda: self._boot(task))
         learners, _ = frames.call_site(frames.caller())
         line = learners.f_lineno if learners is not None else None
-        event = simulator.record("start", simulator.name(task), line=line)
+        event = simulator.record("start", task.name, line=line)
         task.woken_by = event
         thread._threadviz = task  # type: ignore[attr-defined]
         thread._ident = _ident(task)  # type: ignore[attr-defined]
@@ -316,7 +319,7 @@ class Runtime:
                 raise
             self.note_error(task, error)
             if threading.excepthook is self._output.thread_hook:
-                self._output.line(f"exception in {simulator.name(task)}: {type(error).__name__}: {error}")
+                self._output.line(f"exception in {task.name}: {type(error).__name__}: {error}")
             else:
                 threading.excepthook(threading.ExceptHookArgs([type(error), error, error.__traceback__, task.thread]))
         finally:
@@ -324,7 +327,7 @@ class Runtime:
 
     def note_error(self, task: Task, error: BaseException) -> None:
         task.ending = "raised"
-        self.errors.append((self._simulator.name(task), error))
+        self.errors.append((task.name, error))
         self._simulator.record("error", type(error).__name__, str(error), line=frames.raised_at(error))
 
     def join(self, thread: threading.Thread, timeout: float | None = None) -> None:
@@ -343,11 +346,11 @@ class Runtime:
         if task.finished:
             return
         if operation.event is None and operation.line is not None:
-            operation.event = simulator.record("call", "Thread.join", simulator.name(task), line=operation.line)
+            operation.event = simulator.record("call", "Thread.join", task.name, line=operation.line)
         until = None if timeout is None else simulator.after(timeout)
         task.joiners.append(simulator.current)
-        label = f"{'Thread.join' if operation.line is None else operation.name}: waits for {simulator.name(task)}"
-        if simulator.block("blocked", label, until, task, f"the end of {simulator.name(task)}"):
+        label = f"{'Thread.join' if operation.line is None else operation.name}: waits for {task.name}"
+        if simulator.block("blocked", label, until, task, f"the end of {task.name}"):
             simulator.end_wait(operation)
         else:
             task.joiners.remove(simulator.current)
@@ -358,4 +361,16 @@ class Runtime:
             return thread is _real.main_thread() or _real.is_alive(thread)
         return not task.finished and not task.simulator.ending
 
+    # ---- the program's end --------------------------------------------------------------------------------------
 
+    def drain_pools(self) -> None:
+        """What the interpreter does at exit: pools that nobody shut down let their idle workers go."""
+        pool_module._shutdown = True
+        for thread, work in list(pool_module._threads_queues.items()):
+            if getattr(thread, "_threadviz", None) is not None:
+                work.put(None)
+
+    def forget_pools(self) -> None:
+        """The interpreter's own exit must not wait for simulated workers."""
+        for task in self._simulator.tasks:
+            pool_module._threads_queues.pop(task.thread, None)

@@ -139,7 +139,9 @@ class Run:
         if path.suffix == ".png":
             path.write_bytes(self.png())
         elif path.suffix == ".svg":
-            self.plot().figure.savefig(path, format="svg", metadata={"Date": None})
+            figure = self.plot().get_figure(root=True)
+            assert figure is not None
+            figure.savefig(path, format="svg", metadata={"Date": None})
         else:
             raise ValueError(f"cannot save {path.name!r}: the name must end in .png or .svg")
 
@@ -152,7 +154,11 @@ class Run:
 
 
 def simulate(
-    scenario: Callable[..., Any], *args: Any, seed: int | None = None, schedule: Schedule | str | None = None, **kwargs: Any
+    scenario: Callable[..., Any],
+    *args: Any,
+    seed: int | None = None,
+    schedule: Schedule | str | None = None,
+    **kwargs: Any,
 ) -> Run:
     """Run a scenario on the virtual clock: `time.sleep(2)` moves the clock by two seconds and costs no time.
 
@@ -190,7 +196,7 @@ def simulate(
     """
     check_scenario(scenario, "simulate", RESERVED)
     inspect.signature(scenario).bind(*args, **kwargs)
-    policy, seed = _policy(seed, schedule), seed
+    policy = _policy(seed, schedule)
     from .simulation import simulate_once  # greenlet only where something is simulated: its import turns the GIL on
 
     done = simulate_once(scenario, args, kwargs, policy, 0 if seed is None else seed)
@@ -207,7 +213,9 @@ def check_scenario(scenario: object, verb: str, reserved: tuple[str, ...]) -> No
         )
     name = getattr(scenario, "__name__", type(scenario).__name__)
     if inspect.iscoroutinefunction(scenario) or inspect.isgeneratorfunction(scenario):
-        raise TypeError(f"{verb} needs a plain function: {name}() is a generator or a coroutine, which nobody would run")
+        raise TypeError(
+            f"{verb} needs a plain function: {name}() is a generator or a coroutine, which nobody would run"
+        )
     try:
         parameters = inspect.signature(scenario).parameters
     except ValueError as error:

@@ -15,7 +15,7 @@ from .patching import Patches, patched
 from .primitives import Runtime
 from .schedule import Policy, Schedule
 from .simulator import Simulator
-from .trace import Trace
+from .trace import Kind, Trace
 from .watchdog import StopRun, Watchdog
 from .watching import watch
 from .words import deadlock_sentence
@@ -49,16 +49,26 @@ def simulate_once(
 
 
 def _simulate(
-    scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], policy: Policy, seed: int, classes: list[type]
+    scenario: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    policy: Policy,
+    seed: int,
+    classes: list[type],
 ) -> Finished:
     simulator = Simulator(policy)
     output = Output(simulator.os_thread)
     runtime = Runtime(simulator, output)
     silent = SilentFutures()
-    output.now = lambda: (simulator.now / 1e9, simulator.name(simulator.current))
+    output.now = lambda: (simulator.now / 1e9, simulator.current.name)
     output.is_muted = lambda: simulator.ending or bool(simulator.stop_now)
     output.noted = lambda text: simulator.record("output", text)
     kept: dict[str, Any] = {}
+
+    def note_access(kind: Kind, what: str, value: str, line: int) -> None:
+        simulator.progress += 1
+        if not simulator.ending:
+            simulator.events.add_access(simulator.now, simulator.current, kind, what, value, line)
 
     def main() -> None:
         try:
@@ -66,29 +76,28 @@ def _simulate(
         except StopRun:
             raise
         except BaseException as error:
-            if simulator.stop_now:
-                raise
             kept["error"] = error
             simulator.tasks[0].ending = "raised"
             simulator.record("error", type(error).__name__, str(error), line=frames.raised_at(error))
-        simulator.drain_pools()
+        runtime.drain_pools()
 
-    with Watchdog(lambda: simulator.progress, simulator.stop), patched(runtime, _namespaces(scenario), seed) as patches:
+    watchdog = Watchdog(lambda: simulator.progress, simulator.stop, simulator.mark)
+    with watchdog, patched(runtime, _namespaces(scenario), seed) as patches:
         _keep_interpreter_settings(patches)
         output.install(patches)
         patches.call_later(output.close)
-        silent.install(patches, output.is_ours, lambda: simulator.name(simulator.current))
-        watch(patches, classes, lambda kind, what, value, line: simulator.access(kind, what, value, line))
+        silent.install(patches, output.is_ours, lambda: simulator.current.name)
+        watch(patches, classes, note_access)
         try:
             simulator.run(main)
         finally:
-            simulator.forget_pools()
+            runtime.forget_pools()
     errors: dict[str, BaseException] = {}
-    for name, error in (*runtime.errors, *silent.errors()):
-        errors[_free(name, errors)] = error
-    trace = simulator.trace(tuple(simulator.notes))
+    for name, failed in (*runtime.errors, *silent.errors()):
+        errors[_free(name, errors)] = failed
+    trace = simulator.trace()
     error = simulator.stuck() or (Deadlock(deadlock_sentence(trace)) if simulator.deadlocked else kept.get("error"))
-    return Finished(trace, simulator.schedule(), output.lines, kept.get("value"), error, errors)
+    return Finished(trace, Schedule(simulator.choices), output.lines, kept.get("value"), error, errors)
 
 
 def _free(name: str, taken: dict[str, BaseException]) -> str:
@@ -120,7 +129,7 @@ def _keep_interpreter_settings(patches: Patches) -> None:
     def restore() -> None:
         sys.setswitchinterval(interval)
         sys.setrecursionlimit(limit)
-        threading.settrace(tracer)  # type: ignore[arg-type]
+        threading.settrace(tracer)
         threading.setprofile(profiler)
 
     patches.call_later(restore)

@@ -3,6 +3,7 @@
 import _thread
 import ctypes
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -16,11 +17,19 @@ PERSIST = 0.2  # seconds, real: how soon to ask again when the learner's code sw
 class Watchdog:
     """Calls `progress` every five real seconds and `stop(why, frame)` when it gives the same number twice.
 
+    Where it cannot call `stop` in the watched OS thread it calls `mark` in its own, and has StopRun raised there.
+
     In the main thread it stands on the interval timer and on SIGINT, which reach code that is blocked in C, too.
     Elsewhere (and where there is no interval timer) it is an OS thread of its own, which ends with the run.
     """
 
-    def __init__(self, progress: Callable[[], int], stop: Callable[[str, FrameType | None], None]) -> None:
+    def __init__(
+        self,
+        progress: Callable[[], int],
+        stop: Callable[[str, FrameType | None], None],
+        mark: Callable[[str, FrameType | None], None],
+    ) -> None:
+        self._mark = mark
         self._progress = progress
         self._stop = stop
         self._last = -1
@@ -81,6 +90,7 @@ class Watchdog:
             self._why = "stuck"
             _thread.interrupt_main()
         else:
+            self._mark("stuck", sys._current_frames().get(watched))
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched), ctypes.py_object(StopRun))
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from .frames import is_learners
 from .patching import Patches
+from .trace import Kind
 
-Note = Callable[[str, str, str, int], object]
+Note = Callable[[Kind, str, str, int], object]
 
 
 def watch(patches: Patches, classes: Iterable[type], note: Note) -> None:

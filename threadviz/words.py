@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from threadviz.causality import LostUpdate, deadlock_cycle, lost_updates
+from threadviz.causality import LostUpdate, deadlock_cycle, endless_wait, lost_updates, with_endless_waits
 from threadviz.trace import Held, Lane, Span, Trace, Wait
 
 THREADS, ITEMS, LOST, NOTES = 10, 8, 6, 3  # as many are told one by one; the rest is counted
@@ -15,6 +15,7 @@ def describe(trace: Trace, title: str = "") -> str:
 
     All times are seconds on the trace's clock, which the last lines name.  The same trace gives the same text.
     """
+    trace = with_endless_waits(trace)
     told = [(clean(lane.name), _life(trace, index, lane)) for index, lane in enumerate(trace.lanes)]
     groups = [([name for name, _ in same], life) for life, same in groupby(told, key=lambda name_life: name_life[1])]
     lines = [clean(title)] if title else []
@@ -64,7 +65,13 @@ def lost_summary(trace: Trace) -> str:
     if not lost:
         return ""
     attributes = {trace.events[each.write].what for each in lost}
-    writes = sum(event.kind == "write" and event.what in attributes for event in trace.events)
+    have_read: set[tuple[int, str]] = set()
+    writes = 0  # those of a thread that read before: what sets up an attribute is no update of it
+    for event in trace.events:
+        if event.kind == "read":
+            have_read.add((event.lane, event.what))
+        elif event.kind == "write" and event.what in attributes:
+            writes += (event.lane, event.what) in have_read
     what = "updates" if writes > 1 else "update"
     verb = "is" if len(lost) == 1 else "are"
     return f"{len(lost)} of {writes} {what} of {clean(', '.join(sorted(attributes)))} {verb} lost"
@@ -93,11 +100,10 @@ def _waits_for(wait: Wait) -> str:
 
 
 def _life(trace: Trace, index: int, lane: Lane) -> str:
-    last = max((i for i, span in enumerate(lane.spans) if span.state in ("waiting", "blocked")), default=-1)
-    endless = last if lane.ending == "deadlocked" else -1
+    endless = endless_wait(lane)
     done = [
-        _doing(span, i == endless)
-        for i, span in enumerate(lane.spans)
+        _doing(span, span is endless)
+        for span in lane.spans
         if span.end > span.start or span.state in ("waiting", "blocked")
     ]
     items = _summed(done) or ["runs without waiting" if lane.spans else "does nothing"]
