@@ -1,7 +1,5 @@
 """Lost updates, deadlock circles and hand-overs, on traces made by hand."""
 
-import traces
-
 from threadviz.causality import (
     HandOver,
     LostUpdate,
@@ -13,6 +11,8 @@ from threadviz.causality import (
     with_endless_waits,
 )
 from threadviz.trace import Lane, Span, Trace, TraceEvent, Wait
+
+from . import traces
 
 
 def accesses(*steps: str) -> Trace:

@@ -8,7 +8,6 @@ from itertools import combinations, pairwise, product
 import matplotlib
 import numpy as np
 import pytest
-import traces
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
@@ -20,6 +19,8 @@ from threadviz.layout import MOST_LANES, lay_out, left_margin
 from threadviz.lettering import fit, fit_middle, width, wrap
 from threadviz.timeline import Timeline, plot
 from threadviz.trace import Lane, Span, Trace, TraceEvent
+
+from . import traces
 
 SAMPLES = {
     "race": traces.race(),

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
-import traces
 
 from threadviz.trace import Held, Lane, Span, Trace, TraceEvent, Wait
 from threadviz.words import clean, describe, lost_summary, seconds
+
+from . import traces
 
 
 def test_race_is_told_with_its_lost_update():

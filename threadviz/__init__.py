@@ -1,9 +1,11 @@
 """See what every thread did: plain threading code as a timeline, on a virtual clock, the same every time."""
 
 from .errors import AlreadyRunning, Deadlock, MadeOutside, ScheduleMismatch, Stuck, ThreadvizError
+from .magics import load_ipython_extension
 from .run import Run, simulate
 from .schedule import Schedule
 from .trace import Trace
+from .widgets import interact
 
 __version__ = "0.1.0"
 
@@ -17,5 +19,7 @@ __all__ = [
     "Stuck",
     "ThreadvizError",
     "Trace",
+    "interact",
+    "load_ipython_extension",
     "simulate",
 ]

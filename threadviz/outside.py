@@ -26,8 +26,13 @@ _MADE_OUTSIDE = (
 )
 
 
-def survey(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[type]:
-    """The learner's classes that `scenario` can reach; MadeOutside, by name, for a primitive it has not made itself."""
+def survey(
+    scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], virtual: tuple[type, ...] = ()
+) -> list[type]:
+    """The learner's classes that `scenario` can reach; MadeOutside, by name, for a primitive it has not made itself.
+
+    `virtual` are the classes of primitives that earlier runs made.
+    """
     classes = []
     name = getattr(scenario, "__name__", type(scenario).__name__)
     for path, value in _reachable(scenario, args, kwargs):
@@ -39,7 +44,7 @@ def survey(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
                     f"class {path} is made from threading.local outside {name}(), so its threads would share one copy; "
                     f"define it inside {name}(), so that every run starts fresh"
                 )
-        elif isinstance(value, _MADE_OUTSIDE):
+        elif isinstance(value, (*_MADE_OUTSIDE, *virtual)):
             kind = {"lock": "Lock", "_local": "local"}.get(type(value).__name__, type(value).__name__)
             article = "an" if kind[0] in "AEIOUR" else "a"
             raise MadeOutside(

@@ -1,6 +1,7 @@
 """`Run`, what came of one execution of a scenario, and `simulate`, which makes one."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -271,7 +272,7 @@ def _sentence(what: str, error: BaseException) -> str:
 
 def _short(value: Any) -> str:
     try:
-        return _cut(" ".join(repr(value).split()))
+        return _cut(re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split())))  # addresses differ each time
     except Exception as error:
         return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
 

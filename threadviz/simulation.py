@@ -12,7 +12,7 @@ from .futures import SilentFutures
 from .output import LogLine, Output
 from .outside import survey
 from .patching import Patches, patched
-from .primitives import Runtime
+from .primitives import Lock, Runtime
 from .schedule import Policy, Schedule
 from .simulator import Simulator
 from .trace import Kind, Trace
@@ -39,7 +39,7 @@ def simulate_once(
     scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], policy: Policy, seed: int
 ) -> Finished:
     """Run `scenario` on the virtual clock.  KeyboardInterrupt and ScheduleMismatch come through; all else is kept."""
-    classes = survey(scenario, args, kwargs)
+    classes = survey(scenario, args, kwargs, (Lock,))
     if not _running.acquire(blocking=False):
         raise AlreadyRunning("a run is going on already: a scenario cannot start another run, nor can another thread")
     try:

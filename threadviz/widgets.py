@@ -1,0 +1,194 @@
+"""`interact`: sliders that run a scenario again at every movement, with its timeline, log and outcome."""
+
+import asyncio
+import base64
+import html
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+
+from . import timeline
+from .errors import ThreadvizError
+from .run import RESERVED, Run, check_scenario, simulate
+
+SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
+_LOG_LINES = 100
+_WIDTH = f"{timeline.WIDTH:g}px"
+
+
+def interact(scenario: Callable[..., Any], **abbreviations: Any) -> "Interaction":
+    """Sliders for a scenario's parameters; every movement simulates it again and redraws its timeline.
+
+    Parameters
+    ----------
+    scenario : callable
+        Builds its own state and uses threads; plain Python.
+    **abbreviations
+        A control for each parameter, as for `ipywidgets.interact`: `(min, max)`, `(min, max, step)`, a list, a bool
+        or a widget.  Parameters without one keep their default.
+
+    Returns
+    -------
+    Interaction
+        A widget with `.controls` (parameter name to widget, `seed` among them) and `.run`, the newest Run.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In one sentence: what does not fit, where, and how to mend it.
+    """
+    check_scenario(scenario, "interact", RESERVED)
+    return Interaction(scenario, _controls(scenario, abbreviations))
+
+
+def _controls(scenario: Callable[..., Any], abbreviations: dict[str, Any]) -> dict[str, ipywidgets.ValueWidget]:
+    name = getattr(scenario, "__name__", type(scenario).__name__)
+    parameters = inspect.signature(scenario).parameters
+    controls = {}
+    for key, abbreviation in abbreviations.items():
+        if key not in parameters:
+            raise TypeError(f"{name}() has no parameter {key!r}; it has {', '.join(parameters) or 'none'}")
+        controls[key] = _control(name, key, abbreviation, parameters[key].default)
+    for key, parameter in parameters.items():
+        variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if key not in controls and parameter.default is parameter.empty and not variadic:
+            raise TypeError(f"{name}() needs a value for {key!r}; give it a control such as {key}=(1, 8), or a default")
+    return controls
+
+
+def _control(name: str, key: str, abbreviation: Any, default: Any) -> ipywidgets.ValueWidget:
+    if isinstance(abbreviation, tuple) and len(abbreviation) >= 2 and abbreviation[0] > abbreviation[1]:
+        raise ValueError(
+            f"the range {abbreviation} for {key!r} of {name}() is upside down; "
+            f"write ({abbreviation[1]}, {abbreviation[0]})"
+        )
+    try:
+        control = ipywidgets.interactive.widget_from_abbrev(abbreviation, default)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{abbreviation!r} cannot be a control for {key!r} of {name}(): {error}") from error
+    if control is None:
+        raise ValueError(
+            f"{abbreviation!r} cannot be a control for {key!r} of {name}(); write (min, max) or a list"
+        )
+    if not control.description:
+        control.description = key
+    control.style = {"description_width": "initial"}
+    control.layout.width = "330px"
+    return control
+
+
+class Interaction(ipywidgets.VBox):  # type: ignore[misc]
+    """Controls, outcome, timeline, log and words of the newest run.
+
+    Attributes
+    ----------
+    controls : dict of str to widget
+        Parameter name to its control; `seed` shuffles the order of threads that can go on, 0 leaves it as it is.
+    """
+
+    def __init__(self, scenario: Callable[..., Any], controls: dict[str, ipywidgets.ValueWidget]) -> None:
+        self._scenario = scenario
+        self._timeline = timeline.Timeline()
+        self._waiting: asyncio.TimerHandle | None = None
+        self._busy = False
+        self._run: Run | None = None
+        self.draws = 0
+        seed = ipywidgets.IntSlider(
+            0, 0, 20, description="shuffle the order (0: no)", style={"description_width": "initial"}
+        )
+        seed.layout.width = "330px"
+        self.controls = {**controls, "seed": seed}
+        self._outcome = ipywidgets.HTML()
+        self._picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width=_WIDTH, max_width="100%"))
+        self._log = ipywidgets.HTML()
+        self._words = ipywidgets.HTML()
+        rows = ipywidgets.Layout(flex_flow="row wrap", width=_WIDTH)
+        super().__init__(
+            [
+                ipywidgets.HBox(list(self.controls.values()), layout=rows),
+                self._outcome,
+                self._picture,
+                self._log,
+                self._words,
+            ]
+        )
+        for control in self.controls.values():
+            control.observe(self._moved, "value")
+        self._redraw()
+
+    @property
+    def run(self) -> Run:
+        """The Run that belongs to where the controls stand now."""
+        if self._waiting is not None:
+            self._redraw()
+        assert self._run is not None
+        return self._run
+
+    def _moved(self, _change: object) -> None:
+        """Draw when the movements that are queued already have come in; at once where there is no event loop."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._redraw()
+        else:
+            self._waiting = loop.call_later(SETTLE, self._redraw)
+
+    def _redraw(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        if self._busy:  # a movement in the middle of a run: the run's own redraw comes first
+            return
+        self._busy = True
+        try:
+            values = {key: control.value for key, control in self.controls.items()}
+            seed = values.pop("seed") or None
+            self._show(simulate(self._scenario, seed=seed, **values))
+        except KeyboardInterrupt:
+            self._say("stopped; move a slider to run it again")
+        except (ThreadvizError, TypeError, ValueError) as error:
+            if self._run is None:
+                raise
+            self._say(str(error))
+        finally:
+            self._busy = False
+
+    def _say(self, text: str) -> None:
+        self._outcome.value = _large(text)
+
+    def _show(self, run: Run) -> None:
+        self._run = run
+        self.draws += 1
+        self._picture.value = self._timeline.png(run.trace, run.title)
+        self._say(f"outcome: {run.outcome}")
+        self._log.value = _pre(_log_text(run)) if run.log else ""
+        self._words.value = f"<details><summary>The picture in words</summary>{_pre(run.describe())}</details>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        run = self.run
+        text = run.describe() + (f"\n{_log_text(run)}" if run.log else "")
+        bundle["text/plain"] = text
+        bundle["image/png"] = base64.b64encode(self._picture.value).decode("ascii")
+        return bundle
+
+
+def _log_text(run: Run) -> str:
+    lines = [str(line) for line in run.log[:_LOG_LINES]]
+    if len(run.log) > _LOG_LINES:
+        lines.append(f"and {len(run.log) - _LOG_LINES} more lines")
+    return "\n".join(lines)
+
+
+def _large(text: str) -> str:
+    return f'<div role="status" style="font-size: 1.5em; font-weight: bold">{html.escape(text)}</div>'
+
+
+def _pre(text: str) -> str:
+    style = "max-height: 16em; overflow: auto; line-height: 1.3; margin: 0; white-space: pre-wrap"
+    return f'<pre style="{style}">{html.escape(text)}</pre>'
