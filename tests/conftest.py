@@ -1,7 +1,7 @@
 """What every test checks afterwards: nothing is left patched, and no thread is left."""
 
 import _thread
-import concurrent.futures
+import concurrent.futures.thread
 import gc
 import logging
 import queue
@@ -16,8 +16,8 @@ import pytest
 def surface():
     """Every object that a run replaces, as it is now."""
     owners = {
-        time: "sleep time time_ns monotonic monotonic_ns perf_counter perf_counter_ns localtime gmtime ctime strftime asctime",
-        threading: "Lock RLock local get_ident current_thread enumerate active_count excepthook _time _allocate_lock _counter",
+        time: "sleep time time_ns monotonic monotonic_ns perf_counter perf_counter_ns localtime gmtime ctime strftime",
+        threading: "Lock RLock local get_ident current_thread enumerate active_count excepthook _time _counter",
         threading.Thread: "start join is_alive __init__ __hash__ run",
         _thread: "allocate_lock start_new_thread get_ident RLock",
         queue: "SimpleQueue time Queue",

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from io import BytesIO
 from itertools import combinations, pairwise, product
 
@@ -157,14 +158,15 @@ def test_drawing_leaves_the_global_settings_and_pyplot_alone():
     code = (
         "import sys, matplotlib\n"
         "before = matplotlib.rcParams.copy()\n"
-        "import traces\n"
+        "from tests import traces\n"
         "from threadviz.timeline import Timeline, plot\n"
         "plot(traces.deadlock()); Timeline().png(traces.race())\n"
         "assert matplotlib.rcParams.copy() == before\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
         "print('untouched')\n"
     )
-    path = {"PYTHONPATH": ":".join(p for p in sys.path if p), "MPLCONFIGDIR": matplotlib.get_configdir()}
+    root = str(Path(__file__).parent.parent)
+    path = {"PYTHONPATH": root, "MPLCONFIGDIR": matplotlib.get_configdir()}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=path)
     assert done.stdout == "untouched\n", done.stderr
 

@@ -1,0 +1,146 @@
+"""Each chapter as a learner uses it: opened, run, a slider moved with the keyboard."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+PATIENCE = 60_000  # milliseconds
+BROKEN = "text=/model not found|Error displaying widget|Error creating widget|Failed to load model/i"
+# JupyterLab takes cells that are out of sight off the page; a learner scrolls, a test looks at all of them
+PANEL = "[...(window.jupyterapp?.shell.widgets('main') ?? [])].find(w => w.content?.widgets && w.sessionContext)"
+SHOW_ALL = f"""() => {{
+    const panel = {PANEL};
+    window.jupyterapp.shell.activateById(panel.id);
+    panel.content.notebookConfig = {{...panel.content.notebookConfig, windowingMode: 'none'}};
+}}"""
+STATE = f"""() => {{
+    const panel = {PANEL};
+    const cells = panel.content.model.sharedModel.cells.filter(c => c.cell_type === 'code' && c.source.trim());
+    return {{
+        status: panel.sessionContext.session?.kernel?.status,
+        run: cells.filter(c => c.execution_count).length, all: cells.length,
+        errors: cells.flatMap(c => c.outputs).filter(o => o.output_type === 'error').map(o => o.ename + ': ' + o.evalue),
+    }};
+}}"""
+
+
+def open_notebook(page, address):
+    page.goto(address)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE)
+    page.wait_for_function(f"() => {PANEL}?.sessionContext.session?.kernel?.status === 'idle'", timeout=PATIENCE)
+    page.evaluate(SHOW_ALL)
+
+
+def run_all(page):
+    """Run every cell; what the notebook's own model says when the kernel has come to rest."""
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs') }")
+    page.evaluate("() => { window.jupyterapp.commands.execute('runmenu:run-all') }")
+    page.wait_for_function(
+        f"() => {{ const state = ({STATE})(); return state.run === state.all && state.status === 'idle' }}",
+        timeout=PATIENCE,
+    )
+    page.wait_for_timeout(1000)
+    return page.evaluate(STATE)
+
+
+def screenshot(page, name):
+    folder = os.environ.get("THREADVIZ_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_chapter_shows_its_pictures_before_anything_is_run(page, lab, chapter):
+    open_notebook(page, lab(chapter))
+    page.wait_for_selector(".jp-OutputArea-output img", timeout=PATIENCE)
+    assert page.locator(BROKEN).count() == 0
+    stored = nbformat.read(ROOT / "notebooks" / chapter, as_version=4)
+    pictures = [o for cell in stored.cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+    assert page.locator(".jp-OutputArea-output img").count() == len(pictures) > 0
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_chapter_runs_and_answers_the_keyboard(page, lab, chapter):
+    open_notebook(page, lab(chapter))
+    state = run_all(page)
+    assert state["errors"] == []
+    page.wait_for_selector(".widget-slider [role=slider]", timeout=PATIENCE)
+    assert page.locator(BROKEN).count() == 0
+    widget = page.locator(".jp-OutputArea-output .widget-vbox:has(img)").first
+    widget.scroll_into_view_if_needed()
+    screenshot(page, f"{chapter}-first")
+    picture, outcome = widget.locator("img").get_attribute("src"), widget.inner_text()
+    slider = widget.locator("[role=slider]").first
+    slider.focus()
+    for _ in range(3):
+        slider.press("ArrowRight")
+    page.wait_for_function(
+        "([image, source]) => image.src !== source", arg=[widget.locator("img").element_handle(), picture], timeout=30_000
+    )
+    page.wait_for_timeout(500)
+    assert widget.inner_text() != outcome
+    assert page.alerts == []
+    screenshot(page, f"{chapter}-moved")
+
+
+def test_markup_in_names_is_shown_letter_by_letter(page, lab, folder):
+    name = "<img src=x onerror=alert(1)>"
+    source = f"""
+import threading, time
+import threadviz as tv
+def hostile(sleep=1.0):
+    thread = threading.Thread(target=time.sleep, args=(sleep,), name={name!r})
+    thread.start()
+    print({name!r})
+    return {name!r}
+tv.interact(hostile, sleep=(0.0, 2.0))
+"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    nbformat.write(notebook, folder / "hostile.ipynb")
+    open_notebook(page, lab("hostile.ipynb"))
+    assert run_all(page)["errors"] == []
+    widget = page.locator(".jp-OutputArea-output .widget-vbox:has(img)").first
+    widget.wait_for(timeout=PATIENCE)
+    widget.locator("summary").click()
+    page.wait_for_timeout(1000)
+    text = widget.inner_text()
+    assert text.count(name) >= 3, text
+    assert widget.locator("img").count() == 1
+    assert page.alerts == []
+    screenshot(page, "hostile")
+
+
+def test_endless_loop_is_ended_by_the_stop_button_and_the_slider_works_again(page, lab, folder):
+    source = """
+import threading, time
+import threadviz as tv
+def maybe_endless(turns=1):
+    while turns > 1:
+        pass
+    time.sleep(1)
+    return f"ended after {turns}"
+ui = tv.interact(maybe_endless, turns=(0, 2))
+ui
+"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    nbformat.write(notebook, folder / "endless.ipynb")
+    open_notebook(page, lab("endless.ipynb"))
+    assert run_all(page)["errors"] == []
+    widget = page.locator(".jp-OutputArea-output .widget-vbox:has(img)").first
+    slider = widget.locator("[role=slider]").first
+    slider.focus()
+    slider.press("ArrowRight")
+    page.wait_for_timeout(1000)
+    page.evaluate("() => { window.jupyterapp.commands.execute('kernelmenu:interrupt') }")
+    page.wait_for_function("widget => widget.innerText.includes('stopped')", arg=widget.element_handle(), timeout=30_000)
+    slider.focus()
+    slider.press("ArrowLeft")
+    page.wait_for_function(
+        "widget => widget.innerText.includes('ended after 1')", arg=widget.element_handle(), timeout=30_000
+    )
