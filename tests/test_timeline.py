@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from io import BytesIO
 from itertools import combinations, pairwise, product
+from pathlib import Path
 
 import matplotlib
 import numpy as np

@@ -27,9 +27,11 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 def _simulate_cell(shell: InteractiveShell, line: str, cell: str) -> Run | None:
     try:
-        options = _parser.parse_args(line.split())
-    except (argparse.ArgumentError, UsageError, SystemExit) as error:
-        raise UsageError(f"%%simulate takes only --seed N, not {line!r}") from error
+        options, unknown = _parser.parse_known_args(line.split())
+    except argparse.ArgumentError as error:
+        raise UsageError(f"%%simulate takes only --seed N, not {line!r}: {error}") from error
+    if unknown:
+        raise UsageError(f"%%simulate takes only --seed N, not {line!r}")
     # a magic's first line is not in `cell`: an empty one in its place keeps the line numbers those of the notebook
     transform: Any = shell.transform_cell
     source = "\n" + transform(cell)

@@ -69,9 +69,7 @@ def _control(name: str, key: str, abbreviation: Any, default: Any) -> ipywidgets
     except (TypeError, ValueError) as error:
         raise ValueError(f"{abbreviation!r} cannot be a control for {key!r} of {name}(): {error}") from error
     if control is None:
-        raise ValueError(
-            f"{abbreviation!r} cannot be a control for {key!r} of {name}(); write (min, max) or a list"
-        )
+        raise ValueError(f"{abbreviation!r} cannot be a control for {key!r} of {name}(); write (min, max) or a list")
     if not control.description:
         control.description = key
     control.style = {"description_width": "initial"}

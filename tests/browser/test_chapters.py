@@ -49,6 +49,12 @@ def run_all(page):
     return page.evaluate(STATE)
 
 
+def write_notebook(path, source):
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    notebook = nbformat.v4.new_notebook(metadata=kernel, cells=[nbformat.v4.new_code_cell(source)])
+    nbformat.write(notebook, path)
+
+
 def screenshot(page, name):
     folder = os.environ.get("THREADVIZ_SCREENSHOTS")
     if folder:
@@ -58,11 +64,18 @@ def screenshot(page, name):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_chapter_shows_its_pictures_before_anything_is_run(page, lab, chapter):
     open_notebook(page, lab(chapter))
-    page.wait_for_selector(".jp-OutputArea-output img", timeout=PATIENCE)
-    assert page.locator(BROKEN).count() == 0
     stored = nbformat.read(ROOT / "notebooks" / chapter, as_version=4)
-    pictures = [o for cell in stored.cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
-    assert page.locator(".jp-OutputArea-output img").count() == len(pictures) > 0
+    # the answer to a prediction is collapsed until the learner runs its cell
+    open_cells = [cell for cell in stored.cells if not cell.metadata.get("jupyter", {}).get("outputs_hidden")]
+    pictures = [o for cell in open_cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+    assert pictures
+    page.wait_for_function(
+        "count => document.querySelectorAll('.jp-OutputArea-output img').length === count",
+        arg=len(pictures),
+        timeout=PATIENCE,
+    )
+    assert page.locator(BROKEN).count() == 0
+    screenshot(page, f"{chapter}-opened")
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -81,7 +94,9 @@ def test_chapter_runs_and_answers_the_keyboard(page, lab, chapter):
     for _ in range(3):
         slider.press("ArrowRight")
     page.wait_for_function(
-        "([image, source]) => image.src !== source", arg=[widget.locator("img").element_handle(), picture], timeout=30_000
+        "([image, source]) => image.src !== source",
+        arg=[widget.locator("img").element_handle(), picture],
+        timeout=30_000,
     )
     page.wait_for_timeout(500)
     assert widget.inner_text() != outcome
@@ -101,8 +116,7 @@ def hostile(sleep=1.0):
     return {name!r}
 tv.interact(hostile, sleep=(0.0, 2.0))
 """
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    nbformat.write(notebook, folder / "hostile.ipynb")
+    write_notebook(folder / "hostile.ipynb", source)
     open_notebook(page, lab("hostile.ipynb"))
     assert run_all(page)["errors"] == []
     widget = page.locator(".jp-OutputArea-output .widget-vbox:has(img)").first
@@ -128,8 +142,7 @@ def maybe_endless(turns=1):
 ui = tv.interact(maybe_endless, turns=(0, 2))
 ui
 """
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    nbformat.write(notebook, folder / "endless.ipynb")
+    write_notebook(folder / "endless.ipynb", source)
     open_notebook(page, lab("endless.ipynb"))
     assert run_all(page)["errors"] == []
     widget = page.locator(".jp-OutputArea-output .widget-vbox:has(img)").first
@@ -138,7 +151,9 @@ ui
     slider.press("ArrowRight")
     page.wait_for_timeout(1000)
     page.evaluate("() => { window.jupyterapp.commands.execute('kernelmenu:interrupt') }")
-    page.wait_for_function("widget => widget.innerText.includes('stopped')", arg=widget.element_handle(), timeout=30_000)
+    page.wait_for_function(
+        "widget => widget.innerText.includes('stopped')", arg=widget.element_handle(), timeout=30_000
+    )
     slider.focus()
     slider.press("ArrowLeft")
     page.wait_for_function(

@@ -1,0 +1,84 @@
+"""%%simulate: any cell as a timeline."""
+
+import pytest
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+import threadviz as tv
+
+EXAMPLE = """
+import logging
+import threading
+import time
+
+
+def thread_function(name):
+    logging.info("Thread %s: starting", name)
+    time.sleep(2)
+    logging.info("Thread %s: finishing", name)
+
+
+if __name__ == "__main__":
+    format = "%(asctime)s: %(message)s"
+    logging.basicConfig(format=format, level=logging.INFO, datefmt="%H:%M:%S")
+    x = threading.Thread(target=thread_function, args=(1,))
+    x.start()
+"""
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))  # it would keep a thread
+    shell.user_ns["__name__"] = "__main__"
+    tv.load_ipython_extension(shell)
+    yield shell
+    InteractiveShell.clear_instance()
+
+
+def test_pasted_example_runs_whole_and_its_log_is_printed(shell, capsys):
+    run = shell.run_cell_magic("simulate", "", EXAMPLE)
+    assert run.duration == 2
+    assert capsys.readouterr().out.splitlines() == [
+        "   0.000  Thread-1 (thread_function)  12:00:00: Thread 1: starting",
+        "   2.000  Thread-1 (thread_function)  12:00:02: Thread 1: finishing",
+    ]
+
+
+def test_lines_are_those_of_the_cell(shell):
+    run = shell.run_cell_magic("simulate", "", "import time\ntime.sleep(1)\n")
+    assert [event.line for event in run.trace.events if event.kind == "sleep"] == [3]
+
+
+def test_names_of_the_cell_are_there_afterwards(shell):
+    shell.run_cell_magic("simulate", "", "answer = 42\n")
+    assert shell.user_ns["answer"] == 42
+
+
+def test_cell_that_makes_its_lock_can_be_run_again(shell):
+    cell = "import threading\nlock = threading.Lock()\nwith lock:\n    print('in')\n"
+    assert [len(shell.run_cell_magic("simulate", "", cell).log) for _ in range(2)] == [1, 1]
+
+
+def test_lock_from_another_cell_is_refused_by_name(shell):
+    shell.run_cell("import threading\nmine = threading.Lock()")
+    with pytest.raises(tv.MadeOutside, match=r"mine is a Lock made outside cell\(\)"):
+        shell.run_cell_magic("simulate", "", "with mine:\n    pass\n")
+
+
+def test_error_in_the_cell_is_told_with_its_run(shell):
+    run = shell.run_cell_magic("simulate", "", "1 / 0\n")
+    assert run.outcome == "raises ZeroDivisionError: division by zero"
+
+
+def test_seed_is_taken_from_the_line(shell):
+    cell = "import random\nprint(random.random())\n"
+    told = {str(shell.run_cell_magic("simulate", line, cell).log) for line in ("--seed 1", "--seed 2", "--seed 1")}
+    assert len(told) == 2
+
+
+def test_unknown_option_gets_one_clear_sentence(shell):
+    with pytest.raises(UsageError) as caught:
+        shell.run_cell_magic("simulate", "--speed 3", "pass")
+    assert str(caught.value) == "%%simulate takes only --seed N, not '--speed 3'"

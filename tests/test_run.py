@@ -1,0 +1,135 @@
+"""Run: what it tells, shows and saves; and what simulate refuses."""
+
+import queue
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import threadviz as tv
+
+from . import programs
+
+lock = threading.Lock()
+orders = queue.Queue()
+accounts = [{"lock": threading.RLock()}]
+
+
+class Context(threading.local):
+    pass
+
+
+class Shop:
+    till = threading.Lock()
+
+
+def uses_lock():
+    with lock:
+        return 1
+
+
+def test_words_tell_the_race():
+    assert tv.simulate(programs.race).describe().splitlines()[2:] == [
+        "ThreadPoolExecutor-0_0, ThreadPoolExecutor-0_1: sleeps 0.1 s (line 42)".replace(
+            "42", str(programs.FakeDatabase.update.__code__.co_firstlineno + 4)
+        ),
+        "ThreadPoolExecutor-0_1 writes 1 over ThreadPoolExecutor-0_0's 1, which it had not seen: an update is lost",
+        "in all: running 0 s, sleeping 0.2 s, blocked 0.1 s, duration 0.1 s (virtual seconds)",
+    ]
+
+
+def test_failing_run_shows_the_line_that_replays_it():
+    run = tv.simulate(programs.two_locks, seed=3)
+    line = run.describe().splitlines()[-1]
+    assert line == f"to run this again: {run.replay}"
+    again = eval(run.replay, {"tv": tv, "two_locks": programs.two_locks})
+    assert (str(again.trace), again.outcome) == (str(run.trace), run.outcome)
+
+
+def test_outcome_is_told_in_words():
+    assert tv.simulate(lambda: "x").outcome == "'x'"
+    assert tv.simulate(lambda: 1 / 0).outcome == "raises ZeroDivisionError: division by zero"
+    assert tv.simulate(lambda: list(range(1000))).outcome.endswith("…")
+    assert tv.simulate(lambda: object()).outcome == "<object object>"
+
+
+def test_picture_and_words_are_shown_in_a_notebook():
+    data, metadata = tv.simulate(programs.race)._repr_mimebundle_()
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"] == data["text/plain"]
+
+
+@pytest.mark.parametrize(("name", "magic"), [("run.png", b"\x89PNG"), ("run.svg", b"<?xml")])
+def test_run_is_saved_by_the_ending_of_the_name(tmp_path, name, magic):
+    tv.simulate(programs.race).save(tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(magic)
+
+
+def test_unknown_ending_is_refused(tmp_path):
+    with pytest.raises(ValueError) as caught:
+        tv.simulate(programs.race).save(tmp_path / "run.gif")
+    assert str(caught.value) == "cannot save 'run.gif': the name must end in .png or .svg"
+
+
+def test_log_shows_a_line_each_with_time_and_thread():
+    assert str(tv.simulate(programs.ticking_daemon).log).splitlines()[0] == "   0.300  ticker  tick"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "message"),
+    [
+        (uses_lock, "lock is a Lock made outside uses_lock(), where it would outlive the run; "
+                    "create it inside uses_lock(), so that every run starts fresh"),
+        (lambda: orders.get(), "orders is a Queue made outside"),
+        (lambda: accounts, "accounts[0]['lock'] is an RLock made outside"),
+        (lambda: Context(), "class Context is made from threading.local outside"),
+        (lambda: Shop(), "Shop.till is a Lock made outside"),
+        (lambda held=lock: held, "a default of <lambda>() is a Lock made outside"),
+    ],
+)  # fmt: skip
+def test_primitive_from_outside_is_refused_by_name(scenario, message):
+    with pytest.raises(tv.MadeOutside) as caught:
+        tv.simulate(scenario)
+    assert str(caught.value).startswith(message)
+
+
+def test_primitive_given_as_an_argument_is_refused():
+    with pytest.raises(tv.MadeOutside, match="argument 1 is a Lock made outside"):
+        tv.simulate(lambda given: given, threading.Lock())
+
+
+def test_lock_of_a_finished_run_is_refused_like_any_other():
+    old = tv.simulate(lambda: threading.Lock()).result()
+    with pytest.raises(tv.MadeOutside, match="old is a Lock made outside"):
+        tv.simulate(lambda: old.acquire())
+
+
+def test_pool_from_outside_is_refused():
+    with ThreadPoolExecutor(1) as pool, pytest.raises(tv.MadeOutside, match="pool is a ThreadPoolExecutor made"):
+        tv.simulate(lambda: pool.submit(time.sleep, 1))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: tv.simulate(5), TypeError, "simulate needs a function to call, not int: "
+                                            "write tv.simulate(race), without calling race yourself"),
+        (lambda: tv.simulate(lambda seed: 1, 2), ValueError, "<lambda>() has a parameter 'seed', which is an option of "
+                                                             "tv.simulate; give it another name"),
+        (lambda: tv.simulate(programs.race, seed="x"), TypeError, "seed must be a whole number or None, not 'x'"),
+        (lambda: tv.simulate(programs.race, 1, 2, 3, 4, 5), TypeError, "too many positional arguments"),
+    ],
+)  # fmt: skip
+def test_bad_input_gets_one_clear_sentence(call, error, message):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+def test_coroutine_is_refused():
+    async def fetch():
+        return 1
+
+    with pytest.raises(TypeError, match=r"fetch\(\) is a generator or a coroutine"):
+        tv.simulate(fetch)

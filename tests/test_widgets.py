@@ -1,0 +1,133 @@
+"""interact: sliders, what they show, and what it refuses."""
+
+import asyncio
+import base64
+import html
+import threading
+import time
+
+import ipywidgets
+import pytest
+
+import threadviz as tv
+
+from . import programs
+
+
+def race(workers=2, sleep=0.1):
+    return programs.race(workers, None, sleep)
+
+
+def deadlocks(threads=1):
+    if threads > 1:
+        programs.two_locks()
+    if threads > 2:
+        raise ValueError("too many")
+    return "fine"
+
+
+def test_sliders_stand_at_the_defaults_and_a_movement_runs_again():
+    ui = tv.interact(race, workers=(1, 8), sleep=(0.0, 0.5, 0.05))
+    assert {name: control.value for name, control in ui.controls.items()} == {"workers": 2, "sleep": 0.1, "seed": 0}
+    before = ui._picture.value
+    ui.controls["workers"].value = 8
+    assert ui.run.title == "race(workers=8, sleep=0.1) → 1   simulated, 0.1 s"
+    assert bytes(ui._picture.value).startswith(b"\x89PNG") and ui._picture.value != before
+
+
+def test_twenty_queued_movements_are_drawn_at_most_four_times():
+    async def drag():
+        ui = tv.interact(race, workers=(1, 30))
+        drawn = ui.draws
+        for workers in range(3, 23):
+            ui.controls["workers"].value = workers
+            await asyncio.sleep(0)  # as between two messages of the front-end
+        while ui._waiting is not None:
+            await asyncio.sleep(0.01)
+        return ui, ui.draws - drawn
+
+    ui, draws = asyncio.run(drag())
+    assert 1 <= draws <= 4
+    assert ui._run.title.startswith("race(workers=22")
+    assert ui._picture.value == tv.interact(lambda: None)._timeline.png(ui.run.trace, ui.run.title)
+
+
+def test_newest_run_is_that_of_the_controls_even_before_it_was_drawn():
+    async def ask():
+        ui = tv.interact(race, workers=(1, 8))
+        ui.controls["workers"].value = 5
+        return ui.run.title
+
+    assert asyncio.run(ask()).startswith("race(workers=5")
+
+
+def test_seed_control_shuffles_the_order():
+    ui = tv.interact(programs.shuffled)
+    outcomes = set()
+    for seed in range(8):
+        ui.controls["seed"].value = seed
+        outcomes.add(ui.run.outcome)
+    ui.controls["seed"].value = 0
+    assert ui.run.outcome == "'abc'" and len(outcomes) > 2
+
+
+def test_deadlock_and_exception_are_shown_and_the_slider_goes_on():
+    ui = tv.interact(deadlocks, threads=(1, 3))
+    for value, outcome in ((2, "deadlock"), (3, "deadlock"), (1, "fine")):
+        ui.controls["threads"].value = value
+        assert outcome in ui._outcome.value
+    assert ui.run.result() == "fine"
+
+
+def test_stored_output_has_the_picture_and_the_words_beside_the_widget():
+    ui = tv.interact(programs.first_example)
+    bundle = ui._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]) == ui._picture.value
+    assert bundle["text/plain"] == f"{ui.run.describe()}\n{ui.run.log}"
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_names_and_lines_are_text_and_never_markup():
+    name = "<img src=x onerror=alert(1)>"
+
+    def hostile():
+        thread = threading.Thread(target=time.sleep, args=(1,), name=name)
+        thread.start()
+        print(name)
+        return name
+
+    ui = tv.interact(hostile)
+    for part in (ui._outcome, ui._log, ui._words):
+        assert name not in part.value and html.escape(name) in part.value
+
+
+def test_widgets_lists_and_switches_can_be_controls():
+    def program(kind="a", fast=True, times=3):
+        return kind, fast, times
+
+    ui = tv.interact(program, kind=["a", "b"], fast=True, times=ipywidgets.IntText(4))
+    ui.controls["kind"].value = "b"
+    assert ui.run.result() == ("b", True, 4)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: tv.interact(5), TypeError, "interact needs a function to call, not int: "
+                                            "write tv.interact(race), without calling race yourself"),
+        (lambda: tv.interact(race, wokers=(1, 8)), TypeError, "race() has no parameter 'wokers'; "
+                                                              "it has workers, sleep"),
+        (lambda: tv.interact(race, workers=(8, 1)), ValueError, "the range (8, 1) for 'workers' of race() is upside "
+                                                                "down; write (1, 8)"),
+        (lambda: tv.interact(lambda n: n), TypeError, "<lambda>() needs a value for 'n'; "
+                                                      "give it a control such as n=(1, 8), or a default"),
+        (lambda: tv.interact(lambda seed=1: 1), ValueError, "<lambda>() has a parameter 'seed', which is an option of "
+                                                            "tv.interact; give it another name"),
+        (lambda: tv.interact(race, workers=object), ValueError, "<class 'object'> cannot be a control for 'workers' of "
+                                                                "race(); write (min, max) or a list"),
+    ],
+)  # fmt: skip
+def test_bad_input_gets_one_clear_sentence(call, error, message):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == message
