@@ -127,10 +127,10 @@ def _with_default(real: Callable[..., Any], default: Callable[[], Any], position
 def _dispatcher(runtime: Runtime, real: Callable[..., Any], virtual: Callable[..., Any]) -> Callable[..., Any]:
     os_thread, get_ident = runtime.os_thread, _real.get_ident
 
-    @functools.wraps(real)
     def dispatch(*args: Any, **kwargs: Any) -> Any:
         return (virtual if get_ident() == os_thread else real)(*args, **kwargs)
 
+    dispatch.__name__ = dispatch.__qualname__ = real.__name__
     return dispatch
 
 
@@ -235,14 +235,17 @@ def _log_start(runtime: Runtime) -> float | int:
     return nanoseconds if isinstance(logging._startTime, int) else nanoseconds / 1e9  # type: ignore[attr-defined]
 
 
-_classified: dict[str, bool] = {}  # whether a module of that name is the learner's: looked at once, there are many
+_looked_at: list[int] = [0]  # how many modules there were when they were last looked at; there are many
+_ours: list[str] = []
 
 
 def learners_modules() -> list[ModuleType]:
     """The imported modules that are the learner's own, `__main__` included where it is a script or a notebook."""
-    if len(_classified) != len(sys.modules):
-        _classified.clear()
+    if _looked_at[0] != len(sys.modules):
+        _ours.clear()
         for name, module in list(sys.modules.items()):
             filename = vars(module).get("__file__") if isinstance(module, ModuleType) else ""
-            _classified[name] = is_learners(filename) if filename else name == "__main__"
-    return [sys.modules[name] for name, ours in _classified.items() if ours and name in sys.modules]
+            if is_learners(filename) if filename else name == "__main__":
+                _ours.append(name)
+        _looked_at[0] = len(sys.modules)
+    return [sys.modules[name] for name in _ours if name in sys.modules]

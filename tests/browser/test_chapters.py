@@ -25,7 +25,7 @@ STATE = f"""() => {{
     return {{
         status: panel.sessionContext.session?.kernel?.status,
         run: cells.filter(c => c.execution_count).length, all: cells.length,
-        errors: cells.flatMap(c => c.outputs).filter(o => o.output_type === 'error').map(o => o.ename + ': ' + o.evalue),
+        errors: cells.flatMap(c => c.outputs).filter(o => o.output_type === 'error').map(o => o.evalue),
     }};
 }}"""
 
