@@ -135,9 +135,10 @@ def caller() -> FrameType:
 
 def outside() -> FrameType:
     """The frame that called into this package."""
-    frame = sys._getframe(2)
-    while KIND[frame.f_code.co_filename] == OWN and frame.f_back is not None:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and KIND[frame.f_code.co_filename] == OWN:
         frame = frame.f_back
+    assert frame is not None
     return frame
 
 

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -57,10 +58,7 @@ class Patches:
 
     def attribute(self, owner: object, name: str, value: object) -> None:
         old = vars(owner).get(name, _MISSING)
-        if old is _MISSING:
-            self._undo.append(lambda: delattr(owner, name))
-        else:
-            self._undo.append(lambda: setattr(owner, name, old))
+        self._undo.append(partial(delattr, owner, name) if old is _MISSING else partial(setattr, owner, name, old))
         setattr(owner, name, value)
 
     def item(self, names: MutableMapping[str, Any], name: str, value: object) -> None:

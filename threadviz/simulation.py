@@ -9,10 +9,11 @@ from typing import Any
 from . import _real, frames
 from .errors import AlreadyRunning, Deadlock
 from .futures import SilentFutures
+from .locks import Lock
 from .output import LogLine, Output
 from .outside import survey
 from .patching import Patches, patched
-from .primitives import Lock, Runtime
+from .runtime import Runtime
 from .schedule import Policy, Schedule
 from .simulator import Simulator
 from .trace import Kind, Trace

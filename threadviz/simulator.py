@@ -2,7 +2,7 @@
 
 Time moves only when no thread can run.  A thread runs until it must wait, or until the policy prefers another one
 at a scheduling point.  The standard library's own Condition, Event, Queue and pool run unchanged on the primitives
-of `primitives.py`.
+of `locks.py` and `runtime.py`.
 """
 
 import heapq
@@ -10,7 +10,7 @@ import itertools
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 from greenlet import getcurrent, greenlet
 
@@ -86,6 +86,8 @@ class Task(greenlet, Row):
 
 class Simulator:
     """One run: its clock, its threads, its scheduling points, and the trace that comes of it."""
+
+    newest: ClassVar["Simulator"]  # that of the run that is going on; locks made in it keep a reference
 
     def __init__(self, policy: Policy) -> None:
         self.os_thread = _real.get_ident()
