@@ -1,269 +1,192 @@
-"""Sliders that run a scenario again at every movement: the widget side, and the only user of ipywidgets."""
+"""`interact`: sliders that run a scenario again at every movement, with its timeline, log and outcome."""
 
 import asyncio
+import base64
+import html
 import inspect
-from collections.abc import Callable, Mapping
-from html import escape
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
-from ipywidgets.widgets.interaction import interactive
 
-from . import telling
+from . import timeline
 from .errors import ThreadvizError
-from .run import RESERVED, Run, call_text, check_scenario, simulate
-from .timeline import WIDTH, Timeline
-from .trace import Trace
-from .words import clean
+from .run import RESERVED, Run, check_scenario, simulate
 
-SEEDS = 20
-# Queued messages follow one another within a few turns of the kernel's event loop; this many without one mean none.
-QUIET_TURNS = 12
+SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
+_LOG_LINES = 100
+_WIDTH = f"{timeline.WIDTH:g}px"
 
 
-class Interaction:
-    """A scenario with a control for each parameter, and its newest run as outcome, picture, log and words.
-
-    A control that is moved asks for a run.  Where an event loop is running, the run waits until no more movements
-    are queued, so that only the newest values are drawn; where there is none, it follows at once.
-
-    Attributes
-    ----------
-    controls : dict of str to widget
-        Parameter name to widget; `seed` is None for threads in order, or the seed that shuffles them.
-    widget : ipywidgets.VBox
-        All that is shown, to be put into other layouts.
-    """
-
-    def __init__(self, scenario: Callable[..., Any], controls: Mapping[str, Any]) -> None:
-        self._scenario = scenario
-        self.controls = {**controls, "seed": _seed_control()}
-        self._timeline = Timeline()
-        self._text = ""
-        self._asked = self._scheduled = self._busy = False
-        self._quiet = 0
-        self._outcome, self._log, self._words = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
-        self._picture = ipywidgets.Image(format="png", layout={"width": f"{WIDTH:g}px", "max_width": "100%"})
-        self.widget = self._layout()
-        self._run: Run = simulate(scenario, *self._arguments()[0], **self._arguments()[1])
-        self._show(self._run)
-        for control in self.controls.values():
-            control.observe(self._moved, "value")
-
-    @property
-    def run(self) -> Run:
-        """The run for the controls' present values, or the last one, where the scenario could not be run with them."""
-        self._draw_what_is_asked()
-        return self._run
-
-    def _moved(self, _change: Any) -> None:
-        self._asked = True
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._draw_what_is_asked()
-            return
-        self._quiet = QUIET_TURNS
-        if not self._scheduled:
-            self._scheduled = True
-            loop.call_soon(self._turn, loop)
-
-    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._quiet -= 1
-        if self._quiet > 0 and self._asked:
-            loop.call_soon(self._turn, loop)
-        else:
-            self._scheduled = False
-            self._draw_what_is_asked()
-
-    def _draw_what_is_asked(self) -> None:
-        if not self._asked or self._busy:  # busy: the scenario itself has moved a control; its own run goes first
-            return
-        self._busy, self._asked = True, False
-        try:
-            args, kwargs = self._arguments()
-            self._run = simulate(self._scenario, *args, **kwargs)
-            self._show(self._run)
-        except KeyboardInterrupt:  # let through, it would end the kernel's event loop, and so the kernel
-            self._show_sentence("stopped", "the run was interrupted; move a slider to run it again")
-        except (ThreadvizError, TypeError, ValueError) as error:
-            self._show_sentence("cannot be run", str(error))
-        finally:
-            self._busy = False
-
-    def _arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        values = {name: _tidy(control.value) for name, control in self.controls.items()}
-        parameters = inspect.signature(self._scenario).parameters
-        positional = [name for name in values if _is_positional_only(parameters.get(name))]
-        return [values.pop(name) for name in positional], values
-
-    def _show(self, run: Run) -> None:
-        self._put(telling.call(run), *telling.outcome(run), run.png_with(self._timeline), run)
-
-    def _show_sentence(self, headline: str, sentence: str) -> None:
-        args, kwargs = self._arguments()
-        del kwargs["seed"]
-        call = call_text(self._scenario, tuple(args), kwargs)
-        picture = self._timeline.png(Trace(()), f"{call}: {headline}")
-        self._put(call, headline, sentence, True, picture, None)
-
-    def _put(self, call: str, headline: str, detail: str, is_bad: bool, picture: bytes, run: Run | None) -> None:
-        log = telling.log_lines(run.log) if run else ""
-        described = run.describe() if run else f"{call}: {headline}\n{detail}"
-        self._text = f"{described}\n\nprinted and logged:\n{log}" if log else described
-        self._picture.value = picture
-        self._outcome.value = _OUTCOME.format(
-            call=escape(clean(call)),
-            headline=escape(clean(headline)),
-            detail=escape(detail),
-            color="#882255" if is_bad else "#0072B2",
-        )
-        self._log.value = _PRE.format(name="printed and logged", text=escape(log or "nothing was printed or logged"))
-        self._words.value = _PRE.format(name="the picture in words", text=escape(described))
-
-    def _layout(self) -> Any:
-        shown = [control for control in self.controls.values() if isinstance(control, ipywidgets.DOMWidget)]
-        self._words.layout.display = "none"
-        button = ipywidgets.ToggleButton(description="the picture in words", icon="align-left", layout={"width": "auto"})
-        button.observe(self._toggle_words, "value")
-        return ipywidgets.VBox([*shown, self._outcome, self._picture, self._log, button, self._words])
-
-    def _toggle_words(self, change: Any) -> None:
-        self._words.layout.display = None if change["new"] else "none"
-
-    def __repr__(self) -> str:
-        self._draw_what_is_asked()
-        return self._text
-
-    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        self._draw_what_is_asked()
-        view = self.widget._repr_mimebundle_(**options) or {}
-        # The picture and the words stay in stored notebooks, where nothing is live: GitHub, print, CI.
-        data = {**view, "image/png": self._picture.value, "text/plain": self._text}
-        return data, {"image/png": {"alt": self._text, "width": WIDTH}}
-
-
-def interact(scenario: Callable[..., Any], /, **abbreviations: Any) -> Interaction:
-    """Run a scenario on the virtual clock at every movement of a slider, and show what every thread did.
+def interact(scenario: Callable[..., Any], **abbreviations: Any) -> "Interaction":
+    """Sliders for a scenario's parameters; every movement simulates it again and redraws its timeline.
 
     Parameters
     ----------
     scenario : callable
-        Builds its own state and uses threads; plain Python.  Each of its parameters gets a control.
+        Builds its own state and uses threads; plain Python.
     **abbreviations
-        A control for a parameter, as for `ipywidgets.interact`: `(min, max)` or `(min, max, step)` for a slider,
-        a list for a choice, a bool for a box to tick, or a widget.  A parameter without one gets the control that
-        fits its default value; it keeps a default for which there is no such control.
+        A control for each parameter, as for `ipywidgets.interact`: `(min, max)`, `(min, max, step)`, a list, a bool
+        or a widget.  Parameters without one keep their default.
 
     Returns
     -------
     Interaction
-        Shows itself in a notebook.  `.controls` has the widgets by parameter name, and `seed`; `.run` is the newest
-        Run.
+        A widget with `.controls` (parameter name to widget, `seed` among them) and `.run`, the newest Run.
 
     Raises
     ------
     TypeError, ValueError
-        What is asked for cannot be made into controls; the sentence says why.
-    MadeOutside
-        The scenario can reach a lock, queue or event that it has not made itself.
-
-    Examples
-    --------
-    >>> def double(number=2):
-    ...     return number * 2
-    >>> ui = interact(double, number=(1, 8))
-    >>> ui.controls["number"].value = 5
-    >>> ui.run.result()
-    10
+        In one sentence: what does not fit, where, and how to mend it.
     """
-    check_scenario(scenario, "interact", ("seed",))
-    check_scenario(scenario, "simulate", RESERVED)
+    check_scenario(scenario, "interact", RESERVED)
     return Interaction(scenario, _controls(scenario, abbreviations))
 
 
-def _controls(scenario: Callable[..., Any], abbreviations: Mapping[str, Any]) -> dict[str, Any]:
+def _controls(scenario: Callable[..., Any], abbreviations: dict[str, Any]) -> dict[str, ipywidgets.ValueWidget]:
     name = getattr(scenario, "__name__", type(scenario).__name__)
     parameters = inspect.signature(scenario).parameters
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    named = {key: each for key, each in parameters.items() if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
-    for key in abbreviations:
-        if key in RESERVED:
-            raise ValueError(f"{key!r} is no parameter of {name}(): tv.interact has its own control for the order")
-        if key not in named and not takes_any:
-            has = f"it has {', '.join(named)}" if named else "it has none"
-            raise ValueError(f"{name}() has no parameter {key!r}: {has}")
     controls = {}
-    for key in dict.fromkeys([*named, *abbreviations]):
-        default = named[key].default if key in named else inspect.Parameter.empty
-        if key in abbreviations:
-            controls[key] = _control(key, abbreviations[key], default)
-        elif default is inspect.Parameter.empty:
-            raise ValueError(
-                f"{name}() needs a value for {key!r}: give it a default, or a control, as in tv.interact({name}, {key}=(1, 8))"
-            )
-        elif (control := interactive.widget_from_abbrev(default, default)) is not None:
-            controls[key] = control
-    widest = max((len(key) for key in [*controls, _SHUFFLE]), default=0)
-    for key, control in controls.items():
-        if isinstance(control, ipywidgets.DOMWidget) and not control.description:
-            control.description = key
-            if control is not abbreviations.get(key):
-                control.style.description_width = f"{widest}ch"
+    for key, abbreviation in abbreviations.items():
+        if key not in parameters:
+            raise TypeError(f"{name}() has no parameter {key!r}; it has {', '.join(parameters) or 'none'}")
+        controls[key] = _control(name, key, abbreviation, parameters[key].default)
+    for key, parameter in parameters.items():
+        variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if key not in controls and parameter.default is parameter.empty and not variadic:
+            raise TypeError(f"{name}() needs a value for {key!r}; give it a control such as {key}=(1, 8), or a default")
     return controls
 
 
-def _control(name: str, abbreviation: Any, default: Any) -> Any:
-    shown = f"{name}={abbreviation!r}"
-    if isinstance(abbreviation, tuple):
-        if len(abbreviation) not in (2, 3) or not all(_is_number(each) for each in abbreviation):
-            raise TypeError(f"{shown} is no slider: write (smallest, largest) or (smallest, largest, step), all numbers")
-        low, high, *step = abbreviation
-        if low > high:
-            raise ValueError(f"{shown} is upside down: the smallest value comes first, as in ({high}, {low})")
-        if step and step[0] <= 0:
-            raise ValueError(f"{shown} has a step that leads nowhere: the third number must be greater than 0")
-    elif isinstance(abbreviation, list | dict) and not abbreviation:
-        raise ValueError(f"{shown} leaves nothing to choose: put at least one value into it")
+def _control(name: str, key: str, abbreviation: Any, default: Any) -> ipywidgets.ValueWidget:
+    if isinstance(abbreviation, tuple) and len(abbreviation) >= 2 and abbreviation[0] > abbreviation[1]:
+        raise ValueError(
+            f"the range {abbreviation} for {key!r} of {name}() is upside down; "
+            f"write ({abbreviation[1]}, {abbreviation[0]})"
+        )
     try:
-        control = interactive.widget_from_abbrev(abbreviation, default)
+        control = ipywidgets.interactive.widget_from_abbrev(abbreviation, default)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{shown} cannot be made into a control: {error}") from error
-    if control is None or not hasattr(control, "value"):
-        raise TypeError(f"{shown} is no control: write (smallest, largest), a list, True or False, or a widget")
+        raise ValueError(f"{abbreviation!r} cannot be a control for {key!r} of {name}(): {error}") from error
+    if control is None:
+        raise ValueError(f"{abbreviation!r} cannot be a control for {key!r} of {name}(); write (min, max) or a list")
+    if not control.description:
+        control.description = key
+    control.style = {"description_width": "initial"}
+    control.layout.width = "330px"
     return control
 
 
-_SHUFFLE = "shuffle the order"
+class Interaction(ipywidgets.VBox):  # type: ignore[misc]
+    """Controls, outcome, timeline, log and words of the newest run.
+
+    Attributes
+    ----------
+    controls : dict of str to widget
+        Parameter name to its control; `seed` shuffles the order of threads that can go on, 0 leaves it as it is.
+    """
+
+    def __init__(self, scenario: Callable[..., Any], controls: dict[str, ipywidgets.ValueWidget]) -> None:
+        self._scenario = scenario
+        self._timeline = timeline.Timeline()
+        self._waiting: asyncio.TimerHandle | None = None
+        self._busy = False
+        self._run: Run | None = None
+        self.draws = 0
+        seed = ipywidgets.IntSlider(
+            0, 0, 20, description="shuffle the order (0: no)", style={"description_width": "initial"}
+        )
+        seed.layout.width = "330px"
+        self.controls = {**controls, "seed": seed}
+        self._outcome = ipywidgets.HTML()
+        self._picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width=_WIDTH, max_width="100%"))
+        self._log = ipywidgets.HTML()
+        self._words = ipywidgets.HTML()
+        rows = ipywidgets.Layout(flex_flow="row wrap", width=_WIDTH)
+        super().__init__(
+            [
+                ipywidgets.HBox(list(self.controls.values()), layout=rows),
+                self._outcome,
+                self._picture,
+                self._log,
+                self._words,
+            ]
+        )
+        for control in self.controls.values():
+            control.observe(self._moved, "value")
+        self._redraw()
+
+    @property
+    def run(self) -> Run:
+        """The Run that belongs to where the controls stand now."""
+        if self._waiting is not None:
+            self._redraw()
+        assert self._run is not None
+        return self._run
+
+    def _moved(self, _change: object) -> None:
+        """Draw when the movements that are queued already have come in; at once where there is no event loop."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._redraw()
+        else:
+            self._waiting = loop.call_later(SETTLE, self._redraw)
+
+    def _redraw(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        if self._busy:  # a movement in the middle of a run: the run's own redraw comes first
+            return
+        self._busy = True
+        try:
+            values = {key: control.value for key, control in self.controls.items()}
+            seed = values.pop("seed") or None
+            self._show(simulate(self._scenario, seed=seed, **values))
+        except KeyboardInterrupt:
+            self._say("stopped; move a slider to run it again")
+        except (ThreadvizError, TypeError, ValueError) as error:
+            if self._run is None:
+                raise
+            self._say(str(error))
+        finally:
+            self._busy = False
+
+    def _say(self, text: str) -> None:
+        self._outcome.value = _large(text)
+
+    def _show(self, run: Run) -> None:
+        self._run = run
+        self.draws += 1
+        self._picture.value = self._timeline.png(run.trace, run.title)
+        self._say(f"outcome: {run.outcome}")
+        self._log.value = _pre(_log_text(run)) if run.log else ""
+        self._words.value = f"<details><summary>The picture in words</summary>{_pre(run.describe())}</details>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        run = self.run
+        text = run.describe() + (f"\n{_log_text(run)}" if run.log else "")
+        bundle["text/plain"] = text
+        bundle["image/png"] = base64.b64encode(self._picture.value).decode("ascii")
+        return bundle
 
 
-def _seed_control() -> Any:
-    options = [("no", None), *((f"seed {seed}", seed) for seed in range(1, SEEDS + 1))]
-    control = ipywidgets.SelectionSlider(options=options, description=_SHUFFLE)
-    control.tooltip = "whose turn it is: the first that can go on, or one drawn by lot"
-    return control
+def _log_text(run: Run) -> str:
+    lines = [str(line) for line in run.log[:_LOG_LINES]]
+    if len(run.log) > _LOG_LINES:
+        lines.append(f"and {len(run.log) - _LOG_LINES} more lines")
+    return "\n".join(lines)
 
 
-def _is_positional_only(parameter: inspect.Parameter | None) -> bool:
-    return parameter is not None and parameter.kind is parameter.POSITIONAL_ONLY
+def _large(text: str) -> str:
+    return f'<div role="status" style="font-size: 1.5em; font-weight: bold">{html.escape(text)}</div>'
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _tidy(value: Any) -> Any:
-    """Take off what adding up steps leaves behind: 0.30000000000000004 is shown, and used, as 0.3."""
-    return float(f"{value:.12g}") if isinstance(value, float) else value
-
-
-_OUTCOME = """\
-<div role="status" aria-live="polite" style="line-height: 1.4; overflow-wrap: anywhere">
-<code>{call}</code>
-<div style="font-size: 1.7em; font-weight: 600; color: {color}">{headline}</div>
-<div style="white-space: pre-wrap">{detail}</div>
-</div>"""
-_PRE = """\
-<div style="font-size: 0.9em; color: var(--jp-ui-font-color2, #555)">{name}</div>
-<pre style="max-height: 15em; overflow: auto; margin: 0; white-space: pre-wrap; line-height: 1.35" tabindex="0"
->{text}</pre>"""
+def _pre(text: str) -> str:
+    style = "max-height: 16em; overflow: auto; line-height: 1.3; margin: 0; white-space: pre-wrap"
+    return f'<pre style="{style}">{html.escape(text)}</pre>'
