@@ -151,3 +151,121 @@ def restless():
 
 
 ALL = (first_example, pool_example, race, no_race, two_locks, pipeline, ticking_daemon, shuffled)
+
+
+def run_all(*threads):
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def condition():
+    ready, items, got = threading.Condition(), [], []
+
+    def take():
+        with ready:
+            while not items:
+                ready.wait()
+            got.append(items.pop())
+
+    def give():
+        for number in range(3):
+            with ready:
+                items.append(number)
+                ready.notify()
+            time.sleep(0.01)
+
+    run_all(*(threading.Thread(target=take) for _ in range(3)), threading.Thread(target=give))
+    return sorted(got)
+
+
+def semaphore():
+    permits, inside, most = threading.BoundedSemaphore(2), [], []
+
+    def work():
+        with permits:
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.1)
+            inside.pop()
+
+    run_all(*(threading.Thread(target=work) for _ in range(7)))
+    return max(most), time.monotonic()
+
+
+def barrier():
+    gate, rounds = threading.Barrier(3), []
+
+    def work(number):
+        for turn in range(3):
+            time.sleep(number * 0.1)
+            gate.wait()
+            rounds.append(turn)
+
+    run_all(*(threading.Thread(target=work, args=(number,)) for number in range(3)))
+    return rounds
+
+
+def joined_queue():
+    tasks, done = queue.Queue(3), []
+
+    def work():
+        while True:
+            task = tasks.get()
+            time.sleep(0.01 * task)
+            done.append(task)
+            tasks.task_done()
+
+    for _ in range(3):
+        threading.Thread(target=work, daemon=True).start()
+    for task in range(12):
+        tasks.put(task)
+    tasks.join()
+    return sorted(done)
+
+
+def futures():
+    def work(number):
+        time.sleep(0.1 * (number % 3))
+        return number
+
+    with concurrent.futures.ThreadPoolExecutor(3) as executor:
+        submitted = [executor.submit(work, number) for number in range(9)]
+        finished = [future.result() for future in concurrent.futures.as_completed(submitted)]
+        return sorted(finished), list(executor.map(abs, range(-2, 0)))
+
+
+def reentrant():
+    lock, turns = threading.RLock(), []
+
+    def work():
+        for _ in range(5):
+            with lock, lock:
+                turns.append(1)
+
+    run_all(*(threading.Thread(target=work) for _ in range(4)))
+    return len(turns)
+
+
+def philosophers():
+    forks = [threading.Lock() for _ in range(4)]
+
+    def dine(place):
+        with forks[place]:
+            time.sleep(0.01)
+            with forks[(place + 1) % 4]:
+                pass
+
+    run_all(*(threading.Thread(target=dine, args=(place,)) for place in range(4)))
+
+
+ORDERLY = {  # what each ends with, whatever the order
+    condition: "[0, 1, 2]",
+    semaphore: "(2, 0.4)",
+    barrier: "[0, 0, 0, 1, 1, 1, 2, 2, 2]",
+    joined_queue: str(list(range(12))),
+    futures: "([0, 1, 2, 3, 4, 5, 6, 7, 8], [2, 1])",
+    reentrant: "20",
+    philosophers: "deadlock",
+}

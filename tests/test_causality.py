@@ -1,5 +1,9 @@
 """Lost updates, deadlock circles and hand-overs, on traces made by hand."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import threadviz
 from threadviz.causality import (
     HandOver,
     LostUpdate,
@@ -12,7 +16,7 @@ from threadviz.causality import (
 )
 from threadviz.trace import Lane, Span, Trace, TraceEvent, Wait
 
-from . import traces
+from . import programs, traces
 
 
 def accesses(*steps: str) -> Trace:
@@ -118,3 +122,24 @@ def test_wait_that_is_already_there_is_left_as_it_is():
 
 def test_attribute_is_shared_when_two_threads_touch_it():
     assert shared_attributes(accesses("A read x", "A write x", "B read y", "C write y")) == {"y"}
+
+
+def test_forty_updates_that_end_with_five_have_lost_thirty_five():
+    trace = threadviz.simulate(programs.race, 8, 40).trace
+    assert len(lost_updates(trace)) == 40 - 5
+
+
+def test_two_objects_of_one_class_are_not_taken_for_one():
+    def deposit(account):
+        balance = account.value
+        time.sleep(1)
+        account.value = balance + 10
+
+    def program():
+        with ThreadPoolExecutor(2) as pool:
+            for account in (programs.FakeDatabase(), programs.FakeDatabase()):
+                pool.submit(deposit, account)
+
+    run = threadviz.simulate(program)
+    assert [event.value for event in run.trace.events if event.kind == "write"] == ["0", "0", "10", "10"]
+    assert lost_updates(run.trace) == ()

@@ -335,6 +335,25 @@ def test_same_schedule_gives_the_same_trace_ten_times(program):
             assert (str(again.trace), again.schedule) == (str(first.trace), first.schedule)
 
 
+@pytest.mark.parametrize("program", programs.ORDERLY, ids=lambda program: program.__name__)
+def test_synchronised_program_ends_the_same_in_every_order(program):
+    schedules = set()
+    for seed in (None, *range(30)):
+        run = tv.simulate(program, seed=seed)
+        assert run.outcome == programs.ORDERLY[program]
+        assert str(tv.simulate(program, seed=seed, schedule=run.schedule).trace) == str(run.trace)
+        schedules.add(run.schedule)
+    assert len(schedules) > 5
+
+
+def test_first_thread_to_run_may_be_one_that_has_not_begun():
+    def program():
+        for _ in range(2):
+            threading.Thread(target=len, args=("",)).start()
+
+    assert {tv.simulate(program, seed=seed).outcome for seed in range(40)} == {"None"}
+
+
 def test_same_trace_in_two_processes_with_different_hash_seeds():
     code = textwrap.dedent("""
         import threadviz as tv
