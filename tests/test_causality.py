@@ -1,7 +1,7 @@
 """Lost updates, deadlock circles and hand-overs, on traces made by hand."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
 import threadviz
 from threadviz.causality import (
@@ -132,7 +132,7 @@ def test_forty_updates_that_end_with_five_have_lost_thirty_five():
 def test_two_objects_of_one_class_are_not_taken_for_one():
     def deposit(account):
         balance = account.value
-        time.sleep(1)
+        sleep(1)
         account.value = balance + 10
 
     def program():

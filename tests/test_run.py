@@ -94,6 +94,15 @@ def test_primitive_from_outside_is_refused_by_name(scenario, message):
     assert str(caught.value).startswith(message)
 
 
+def test_primitive_in_a_module_of_the_learners_is_refused():
+    programs.forgotten = threading.Lock()
+    try:
+        with pytest.raises(tv.MadeOutside, match=r"programs\.forgotten is a Lock made outside"):
+            tv.simulate(lambda: programs.forgotten.acquire())
+    finally:
+        del programs.forgotten
+
+
 def test_primitive_given_as_an_argument_is_refused():
     with pytest.raises(tv.MadeOutside, match="argument 1 is a Lock made outside"):
         tv.simulate(lambda given: given, threading.Lock())

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import html
+import signal
 import threading
 import time
 
@@ -50,6 +51,45 @@ def test_twenty_queued_movements_are_drawn_at_most_four_times():
     assert 1 <= draws <= 4
     assert ui._run.title.startswith("race(workers=22")
     assert ui._picture.value == tv.interact(lambda: None)._timeline.png(ui.run.trace, ui.run.title)
+
+
+def test_steady_dragging_is_drawn_while_it_goes_on():
+    async def drag():
+        ui = tv.interact(race, workers=(1, 200))
+        drawn = ui.draws
+        for workers in range(3, 150):
+            ui.controls["workers"].value = workers % 9 + 1
+            await asyncio.sleep(0.003)
+        return ui.draws - drawn
+
+    assert asyncio.run(drag()) >= 3
+
+
+def test_stopped_run_leaves_no_old_picture_behind(monkeypatch):
+    ui = tv.interact(race, workers=(1, 8))
+    shown = bytes(ui._picture.value)
+    monkeypatch.setattr("threadviz.widgets.simulate", lambda *args, **kwargs: signal.raise_signal(signal.SIGINT))
+    ui.controls["workers"].value = 3
+    assert "stopped; move a slider to run it again" in ui._outcome.value
+    assert bytes(ui._picture.value) != shown and ui._log.value == ""
+    monkeypatch.undo()
+    ui.controls["workers"].value = 4
+    assert ui.run.title.startswith("race(workers=4")
+
+
+def test_slider_values_come_without_the_noise_of_their_steps():
+    ui = tv.interact(race, sleep=(0.0, 0.5, 0.1))
+    ui.controls["sleep"].value = 0.1 + 0.2
+    assert "sleep=0.3)" in ui.run.title
+
+
+def test_parameter_may_be_called_scenario_and_a_value_may_be_fixed():
+    def program(scenario=1, times=2):
+        return scenario, times
+
+    ui = tv.interact(program, scenario=(1, 3), times=ipywidgets.fixed(5))
+    assert ui.run.result() == (1, 5)
+    assert tv.simulate(program, scenario=4).result() == (4, 2)
 
 
 def test_newest_run_is_that_of_the_controls_even_before_it_was_drawn():

@@ -5,7 +5,7 @@ import concurrent.futures
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from . import _real
@@ -92,9 +92,13 @@ def _may_hold(value: Any) -> bool:
 
 def _of_function(function: FunctionType) -> list[tuple[str, Any]]:
     found = []
-    for name in sorted(_names(function.__code__)):
-        if name in function.__globals__ and _may_hold(function.__globals__[name]):
-            found.append((name, function.__globals__[name]))
+    names = sorted(_names(function.__code__))
+    for name in names:
+        value = function.__globals__.get(name)
+        if isinstance(value, ModuleType) and is_learners(getattr(value, "__file__", None) or "<frozen"):
+            found += [(f"{name}.{each}", vars(value)[each]) for each in names if each in vars(value)]
+        elif value is not None and _may_hold(value):
+            found.append((name, value))
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
             found.append((name, cell.cell_contents))

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from . import timeline, words
 from .causality import deadlock_cycle
 from .errors import Deadlock, ThreadvizError
+from .frames import raised_at
 from .output import LogLine
 from .schedule import InOrder, Policy, Replay, Schedule, Shuffle
 from .trace import Trace, Wait
@@ -156,6 +157,7 @@ class Run:
 
 def simulate(
     scenario: Callable[..., Any],
+    /,
     *args: Any,
     seed: int | None = None,
     schedule: Schedule | str | None = None,
@@ -267,7 +269,9 @@ def _outcome(value: Any, error: BaseException | None) -> str:
 
 def _sentence(what: str, error: BaseException) -> str:
     text = " ".join(str(error).split())
-    return f"{what}: {text}" if text else what
+    line = raised_at(error)
+    where = f" (line {line})" if line is not None else ""
+    return f"{what}: {text}{where}" if text else f"{what}{where}"
 
 
 def _short(value: Any) -> str:

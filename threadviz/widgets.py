@@ -12,13 +12,15 @@ import ipywidgets
 from . import timeline
 from .errors import ThreadvizError
 from .run import RESERVED, Run, check_scenario, simulate
+from .trace import Trace
 
 SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
+PATIENCE = 0.1  # seconds, real: a movement that is always followed by newer ones is drawn after so long
 _LOG_LINES = 100
 _WIDTH = f"{timeline.WIDTH:g}px"
 
 
-def interact(scenario: Callable[..., Any], **abbreviations: Any) -> "Interaction":
+def interact(scenario: Callable[..., Any], /, **abbreviations: Any) -> "Interaction":
     """Sliders for a scenario's parameters; every movement simulates it again and redraws its timeline.
 
     Parameters
@@ -59,7 +61,7 @@ def _controls(scenario: Callable[..., Any], abbreviations: dict[str, Any]) -> di
 
 
 def _control(name: str, key: str, abbreviation: Any, default: Any) -> ipywidgets.ValueWidget:
-    if isinstance(abbreviation, tuple) and len(abbreviation) >= 2 and abbreviation[0] > abbreviation[1]:
+    if _is_upside_down(abbreviation):
         raise ValueError(
             f"the range {abbreviation} for {key!r} of {name}() is upside down; "
             f"write ({abbreviation[1]}, {abbreviation[0]})"
@@ -70,11 +72,18 @@ def _control(name: str, key: str, abbreviation: Any, default: Any) -> ipywidgets
         raise ValueError(f"{abbreviation!r} cannot be a control for {key!r} of {name}(): {error}") from error
     if control is None:
         raise ValueError(f"{abbreviation!r} cannot be a control for {key!r} of {name}(); write (min, max) or a list")
-    if not control.description:
-        control.description = key
-    control.style = {"description_width": "initial"}
-    control.layout.width = "330px"
+    if isinstance(control, ipywidgets.DOMWidget):
+        control.description = control.description or key
+        control.style = {"description_width": "initial"}
+        control.layout.width = "330px"
     return control
+
+
+def _is_upside_down(abbreviation: Any) -> bool:
+    if not isinstance(abbreviation, tuple) or len(abbreviation) < 2:
+        return False
+    low, high = abbreviation[:2]
+    return isinstance(low, int | float) and isinstance(high, int | float) and low > high
 
 
 class Interaction(ipywidgets.VBox):  # type: ignore[misc]
@@ -90,6 +99,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         self._scenario = scenario
         self._timeline = timeline.Timeline()
         self._waiting: asyncio.TimerHandle | None = None
+        self._draw_by = 0.0
         self._busy = False
         self._run: Run | None = None
         self.draws = 0
@@ -105,7 +115,9 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         rows = ipywidgets.Layout(flex_flow="row wrap", width=_WIDTH)
         super().__init__(
             [
-                ipywidgets.HBox(list(self.controls.values()), layout=rows),
+                ipywidgets.HBox(
+                    [c for c in self.controls.values() if isinstance(c, ipywidgets.DOMWidget)], layout=rows
+                ),
                 self._outcome,
                 self._picture,
                 self._log,
@@ -126,15 +138,16 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
 
     def _moved(self, _change: object) -> None:
         """Draw when the movements that are queued already have come in; at once where there is no event loop."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             self._redraw()
+            return
+        if self._waiting is None:
+            self._draw_by = loop.time() + PATIENCE
         else:
-            self._waiting = loop.call_later(SETTLE, self._redraw)
+            self._waiting.cancel()
+        self._waiting = loop.call_at(min(loop.time() + SETTLE, self._draw_by), self._redraw)
 
     def _redraw(self) -> None:
         if self._waiting is not None:
@@ -144,20 +157,26 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
             return
         self._busy = True
         try:
-            values = {key: control.value for key, control in self.controls.items()}
+            values = {key: _plain(control.value) for key, control in self.controls.items()}
             seed = values.pop("seed") or None
             self._show(simulate(self._scenario, seed=seed, **values))
         except KeyboardInterrupt:
-            self._say("stopped; move a slider to run it again")
+            self._show_nothing("stopped; move a slider to run it again")
         except (ThreadvizError, TypeError, ValueError) as error:
             if self._run is None:
                 raise
-            self._say(str(error))
+            self._show_nothing(str(error))
         finally:
             self._busy = False
 
     def _say(self, text: str) -> None:
         self._outcome.value = _large(text)
+
+    def _show_nothing(self, why: str) -> None:
+        """An old picture must not stand under a new setting."""
+        self._say(why)
+        self._picture.value = self._timeline.png(Trace(()), why)
+        self._log.value = self._words.value = ""
 
     def _show(self, run: Run) -> None:
         self._run = run
@@ -174,6 +193,11 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         bundle["text/plain"] = text
         bundle["image/png"] = base64.b64encode(self._picture.value).decode("ascii")
         return bundle
+
+
+def _plain(value: Any) -> Any:
+    """A slider's value without the noise of its steps: 0.3, not 0.30000000000000004."""
+    return float(f"{value:.12g}") if isinstance(value, float) else value
 
 
 def _log_text(run: Run) -> str:
