@@ -112,30 +112,11 @@ def test_fresh_timeline_and_used_one_show_the_same_pixels(trace):
     assert used.png(trace, "title") == Timeline(800).png(trace, "title")
 
 
-def test_kept_background_never_shows_the_run_before():
-    used = Timeline(800)
+def test_picture_never_shows_anything_of_the_run_before():
+    used, other = Timeline(800), traces.busy()
     used.png(traces.locked(3), "three")
-    kept = used._background
-    swapped = traces.locked(3)
-    lanes = (swapped.lanes[0], *(Lane(lane.name, lane.spans[:1]) for lane in swapped.lanes[1:]))
-    changed = Trace(lanes, (), swapped.duration)
-    wanted = shown(Timeline(800).png(changed, "other"))
-    if lay_out(changed, 700).frame == lay_out(swapped, 700).frame:
-        assert used._background is kept
-    assert np.array_equal(shown(used.png(changed, "other")), wanted)
-
-
-def test_background_is_kept_when_only_the_spans_change():
-    one, two = traces.busy(), traces.busy()
-    other = Trace(tuple(Lane(x.name, y.spans, x.held) for x, y in zip(one.lanes, two.lanes[::-1], strict=True)),
-                  duration=one.duration, clock="real")  # fmt: skip
-    timeline = Timeline(800)
-    first = timeline.png(one)
-    kept = timeline._background
-    second = timeline.png(other)
-    assert timeline._background is kept
-    assert second == Timeline(800).png(other)
-    assert second != first
+    for trace in (traces.locked(3), traces.locked(2), other, traces.race()):
+        assert used.png(trace, "other") == Timeline(800).png(trace, "other")
 
 
 def test_same_trace_gives_the_same_picture_and_another_one_another():

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import html
 import signal
+import struct
 import threading
 import time
 
@@ -43,7 +44,7 @@ def test_twenty_queued_movements_are_drawn_at_most_four_times():
         for workers in range(3, 23):
             ui.controls["workers"].value = workers
             await asyncio.sleep(0)  # as between two messages of the front-end
-        while ui._waiting is not None:
+        while ui._waiting is not None or ui._resting is not None:
             await asyncio.sleep(0.01)
         return ui, ui.draws - drawn
 
@@ -171,3 +172,23 @@ def test_bad_input_gets_one_clear_sentence(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+def test_picture_is_sketched_while_the_slider_moves_and_sharp_at_rest():
+    def size(png):
+        return struct.unpack(">2I", bytes(png)[16:24])
+
+    async def move():
+        ui = tv.interact(race, workers=(1, 8))
+        sharp = size(ui._picture.value)
+        ui.controls["workers"].value = 3
+        while ui._waiting is not None:
+            await asyncio.sleep(0.001)
+        sketch = size(ui._picture.value)
+        while ui._resting is not None:
+            await asyncio.sleep(0.01)
+        return sharp, sketch, size(ui._picture.value)
+
+    first, moving, resting = asyncio.run(move())
+    assert first[0] == resting[0] == 2 * moving[0] == 2 * tv.timeline.WIDTH
+    assert resting[1] == 2 * moving[1]

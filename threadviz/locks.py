@@ -70,7 +70,7 @@ class Lock:
         ):
             holder = f", held by {self._holder.name}" if self._holder is not None else ""
             return "waiting", f"waits for {self._name(operation)}{holder}"
-        return "blocked", operation.name if operation.line is not None else _idle(operation)
+        return "blocked", operation.told
 
     def _name(self, operation: Operation) -> str:
         if not self._called:
@@ -202,7 +202,3 @@ class RLock(Lock):
         owner = self._owner.thread.ident if self._owner is not None else 0
         state = "locked" if self._count else "unlocked"
         return f"<{state} {self._kind} object owner={owner} count={self._count} at {id(self):#x}>"
-
-
-def _idle(operation: Operation) -> str:
-    return "waits for work" if operation.name == "_worker" else operation.name

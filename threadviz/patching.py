@@ -34,6 +34,7 @@ class Runtime(Protocol):
     os_thread: int
     Lock: type[Any]
     RLock: type[Any]
+    SimpleQueue: type[Any]
 
     def sleep(self, seconds: float) -> None: ...
     def clock_ns(self) -> int: ...
@@ -183,7 +184,7 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
     replace(threading, "RLock", rlock)
     early[id(_real.RLockType)] = rlock
     replace(threading, "local", _threading_local.local)
-    replace(queue, "SimpleQueue", _queue_factory(runtime))
+    replace(queue, "SimpleQueue", _factory(runtime, queue.SimpleQueue, runtime.SimpleQueue))
     for module, name in (  # copies that the standard library's modules took
         (threading, "_time"),
         (queue, "time"),
@@ -202,11 +203,6 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
         for name, value in list(names.items()):
             if id(value) in early and not name.startswith("__"):
                 patches.item(names, name, early[id(value)])
-
-
-def _queue_factory(runtime: Runtime) -> type:
-    real, virtual = queue.SimpleQueue, queue._PySimpleQueue  # type: ignore[attr-defined]
-    return _factory(runtime, real, virtual)
 
 
 def _number(patches: Patches, cls: Any, runtime: Runtime) -> None:

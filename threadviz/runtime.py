@@ -8,6 +8,7 @@ from . import _real, frames
 from .locks import Lock, RLock
 from .output import Output
 from .patching import pool_module
+from .queues import SimpleQueue
 from .simulator import Simulator, Task
 
 _NOON = int(time.mktime((2024, 1, 1, 12, 0, 0, 0, 1, -1))) * 1_000_000_000  # local time
@@ -36,6 +37,7 @@ class Runtime:
 
     Lock = Lock
     RLock = RLock
+    SimpleQueue = SimpleQueue
 
     def __init__(self, simulator: Simulator, output: Output) -> None:
         Simulator.newest = self._simulator = simulator

@@ -13,6 +13,7 @@ from .locks import Lock
 from .output import LogLine, Output
 from .outside import survey
 from .patching import Patches, patched
+from .queues import SimpleQueue
 from .runtime import Runtime
 from .schedule import Policy, Schedule
 from .simulator import Simulator
@@ -40,7 +41,7 @@ def simulate_once(
     scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], policy: Policy, seed: int
 ) -> Finished:
     """Run `scenario` on the virtual clock.  KeyboardInterrupt and ScheduleMismatch come through; all else is kept."""
-    classes = survey(scenario, args, kwargs, (Lock,))
+    classes = survey(scenario, args, kwargs, (Lock, SimpleQueue))
     if not _running.acquire(blocking=False):
         raise AlreadyRunning("a run is going on already: a scenario cannot start another run, nor can another thread")
     try:

@@ -39,6 +39,11 @@ class Operation:
         self.line = line  # None where no learner's code made the call
         self.event = event
 
+    @property
+    def told(self) -> str:
+        """What a wait inside it is called in the picture."""
+        return "waits for work" if self.name == "_worker" else self.name
+
 
 _NOISE = Operation("library", None, None, None)
 
@@ -356,27 +361,43 @@ class Simulator:
     def begin_operation(self, name: str) -> Operation:
         """The user-level operation that the current thread is in; a new one passes a scheduling point first."""
         task = self.current
-        caller = frames.outside()
-        if frames.KIND[caller.f_code.co_filename] == frames.OTHER:  # logging and such take locks of their own
-            return _NOISE
-        learners, outermost = frames.call_site(caller)
+        begun = task.operation.frame if task.operation is not None else None
+        kinds = frames.KIND
+        outermost: FrameType | None = None
+        frame: FrameType | None = frames.caller()
+        while frame is not None:  # the same walk as in `frames.call_site`, ended early: most locks are taken here
+            kind = kinds[frame.f_code.co_filename]
+            if kind == frames.LEARNERS:
+                break
+            if kind != frames.OWN:
+                if frame is begun:
+                    return task.operation  # type: ignore[return-value]
+                if outermost is None and kind == frames.OTHER:  # logging and such take locks of their own
+                    return _NOISE
+                outermost = frame
+            frame = frame.f_back
         if outermost is None:
-            if learners is None:
+            if frame is None:
                 return _NOISE
             self.point()
             # a primitive that the learner calls directly is noted by the primitive itself, when it has happened
-            task.operation = Operation(name, None, learners.f_lineno, None)
-            return task.operation
-        if task.operation is not None and task.operation.frame is outermost:
+            task.operation = Operation(name, None, frame.f_lineno, None)
             return task.operation
         name = frames.operation_name(outermost)
-        if learners is None or frames.KIND[outermost.f_code.co_filename] != frames.OPERATIONS:
+        if frame is None or kinds[outermost.f_code.co_filename] != frames.OPERATIONS:
             task.operation = Operation(name, outermost, None, None)
         else:
             self.point()
-            line = learners.f_lineno
+            line = frame.f_lineno
             task.operation = Operation(name, outermost, line, self.record("call", name, line=line))
         return task.operation
+
+    def begin_call(self, name: str) -> Operation:
+        """As `begin_operation`, for a primitive that is noted as soon as it is called."""
+        operation = self.begin_operation(name)
+        if operation.event is None and operation.line is not None:
+            operation.event = self.record("call", name, line=operation.line)
+        return operation
 
     def end_wait(self, operation: Operation) -> None:
         """Note that a wait inside `operation` ended, and what ended it."""

@@ -16,6 +16,7 @@ from .trace import Trace
 
 SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
 PATIENCE = 0.1  # seconds, real: a movement that is always followed by newer ones is drawn after so long
+REST = 0.15  # seconds, real: a picture drawn in a hurry is drawn again, sharp, when no newer one came for so long
 _LOG_LINES = 100
 _WIDTH = f"{timeline.WIDTH:g}px"
 
@@ -98,7 +99,9 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, scenario: Callable[..., Any], controls: dict[str, ipywidgets.ValueWidget]) -> None:
         self._scenario = scenario
         self._timeline = timeline.Timeline()
+        self._sketch = timeline.Timeline(density=1)
         self._waiting: asyncio.TimerHandle | None = None
+        self._resting: asyncio.TimerHandle | None = None
         self._draw_by = 0.0
         self._busy = False
         self._run: Run | None = None
@@ -147,19 +150,21 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
             self._draw_by = loop.time() + PATIENCE
         else:
             self._waiting.cancel()
-        self._waiting = loop.call_at(min(loop.time() + SETTLE, self._draw_by), self._redraw)
+        self._waiting = loop.call_at(min(loop.time() + SETTLE, self._draw_by), self._redraw, loop)
 
-    def _redraw(self) -> None:
+    def _redraw(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Run and draw; where there is a `loop`, a sketch first, and the sharp picture at rest."""
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+        self._stop_resting()
         if self._busy:  # a movement in the middle of a run: the run's own redraw comes first
             return
         self._busy = True
         try:
             values = {key: _plain(control.value) for key, control in self.controls.items()}
             seed = values.pop("seed") or None
-            self._show(simulate(self._scenario, seed=seed, **values))
+            self._show(simulate(self._scenario, seed=seed, **values), loop)
         except KeyboardInterrupt:
             self._show_nothing("stopped; move a slider to run it again")
         except (ThreadvizError, TypeError, ValueError) as error:
@@ -178,17 +183,33 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         self._picture.value = self._timeline.png(Trace(()), why)
         self._log.value = self._words.value = ""
 
-    def _show(self, run: Run) -> None:
+    def _show(self, run: Run, loop: asyncio.AbstractEventLoop | None) -> None:
         self._run = run
         self.draws += 1
-        self._picture.value = self._timeline.png(run.trace, run.title)
+        if loop is None:
+            self._sharpen()
+        else:
+            self._picture.value = self._sketch.png(run.trace, run.title)
+            self._resting = loop.call_later(REST, self._sharpen)
         self._say(f"outcome: {run.outcome}")
         self._log.value = _pre(_log_text(run)) if run.log else ""
         self._words.value = f"<details><summary>The picture in words</summary>{_pre(run.describe())}</details>"
 
+    def _sharpen(self) -> None:
+        self._stop_resting()
+        assert self._run is not None
+        self._picture.value = self._timeline.png(self._run.trace, self._run.title)
+
+    def _stop_resting(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
         run = self.run
+        if self._resting is not None:
+            self._sharpen()
         text = run.describe() + (f"\n{_log_text(run)}" if run.log else "")
         bundle["text/plain"] = text
         bundle["image/png"] = base64.b64encode(self._picture.value).decode("ascii")
