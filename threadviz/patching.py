@@ -11,8 +11,10 @@ import functools
 import gc
 import itertools
 import logging
+import os
 import queue
 import random
+import signal
 import sys
 import threading
 import time
@@ -35,7 +37,7 @@ class Runtime(Protocol):
     Lock: type[Any]
     RLock: type[Any]
 
-    def sleep(self, seconds: float) -> None: ...
+    def sleep(self, *args: Any, **kwargs: Any) -> None: ...
     def clock_ns(self) -> int: ...
     def wall_ns(self) -> int: ...
     def get_ident(self) -> int: ...
@@ -98,6 +100,11 @@ def _table(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
         yield time, name, _with_default(getattr(time, name), lambda: wall() / 1e9, 0)
     for name in ("strftime", "asctime"):
         yield time, name, _with_default(getattr(time, name), lambda: time.localtime(), int(name == "strftime"))
+    for name in ("_exit", "abort", "execv", "execve", "fork", "forkpty"):
+        yield os, name, _refused(f"os.{name}() would end or double the whole notebook; to end a thread, let it return")
+    for name in ("alarm", "setitimer"):
+        yield signal, name, _refused(f"signal.{name}() would stop the clock that ends a stuck run; use threading.Timer")
+    yield signal, "signal", _signal(runtime, signal.signal)
     yield threading, "get_ident", runtime.get_ident
     yield _thread, "get_ident", runtime.get_ident
     yield _thread, "start_new_thread", runtime.start_new_thread
@@ -111,6 +118,24 @@ def _table(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     yield threading.Thread, "start", runtime.start
     yield threading.Thread, "join", runtime.join
     yield threading.Thread, "is_alive", runtime.is_alive
+
+
+def _refused(why: str) -> Callable[..., Any]:
+    def refuse(*_: Any) -> Any:
+        raise RuntimeError(why)
+
+    return refuse
+
+
+def _signal(runtime: Runtime, real: Callable[..., Any]) -> Callable[..., Any]:
+    def set_handler(number: int, handler: Any) -> Any:
+        if runtime.current_thread() is not threading.main_thread():
+            raise ValueError("signal only works in main thread of the main interpreter")
+        if number == getattr(signal, "SIGALRM", None):
+            raise RuntimeError("SIGALRM is the clock that ends a stuck run; use threading.Timer")
+        return real(number, handler)
+
+    return set_handler
 
 
 def _with_default(real: Callable[..., Any], default: Callable[[], Any], position: int) -> Callable[..., Any]:
@@ -162,6 +187,9 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
     if gc.isenabled():  # a finalizer must not run at another point in another run
         patches.call_later(gc.enable)
         gc.disable()
+
+    for module in (threading, time, queue):  # the learner's code may delete or replace any name in them
+        patches.call_later(partial(vars(module).update, dict(vars(module))))
 
     early: dict[int, Any] = {}  # id of a real object -> what stands for it, for names that were bound early
 

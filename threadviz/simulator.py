@@ -16,7 +16,7 @@ from greenlet import getcurrent, greenlet
 
 from . import _real, frames
 from .errors import Stuck
-from .schedule import Policy
+from .schedule import Numbers, Policy
 from .trace import Kind, State, Trace, Wait
 from .tracing import Events, Row, printable
 from .watchdog import PATIENCE, StopRun
@@ -24,6 +24,7 @@ from .watchdog import PATIENCE, StopRun
 MAX_EVENTS = 200_000  # trace events of a run; what goes on longer is taken to be endless
 MAX_SWITCHES = 1_000_000  # and switches and operations, likewise
 MAX_TURNS = 10_000  # operations of one thread at one instant after which the others get their turn
+MAX_THREADS = 10_000  # of a run; an operating system has a limit, too
 MAX_REQUESTS = 10  # to end, that a thread may swallow before it is left where it stands
 _UNKILLABLE: list[greenlet] = []  # threads that swallowed them all: kept from the collector, which would ask once more
 
@@ -98,6 +99,7 @@ class Simulator:
         self.ready: list[Task] = []
         self.current: Task = None  # type: ignore[assignment]
         self.alive = 0  # threads that the program waits for
+        self.wanting = 0  # threads that would take up a lock when they go on
         self.choices: list[int] = []
         self.events = Events()
         self.progress = 0
@@ -107,6 +109,7 @@ class Simulator:
         self.failure: BaseException | None = None
         self._timers: list[tuple[int, int, Task]] = []
         self._timer_numbers = itertools.count(1)
+        self._unstarted: Task | None = None  # the thread whose first step is next
         self._turns = 0
         self._stopped_at = ""
 
@@ -114,9 +117,13 @@ class Simulator:
 
     def run(self, body: Callable[[], None]) -> None:
         """Run `body` as the main thread, and all that it starts, to the end; raises what ended it from outside."""
-        self.current = self.spawn(threading.main_thread(), body)
+        self._unstarted = self.current = self.spawn(threading.main_thread(), body)
         try:
-            self.current.switch()
+            while (task := self._unstarted) is not None:
+                self._unstarted = None
+                self._hand_to(task).switch()
+        except StopRun:  # it came between the end of a thread's code and that of its greenlet
+            pass
         finally:
             self.close()
         if self.stop_now == "interrupted":
@@ -127,6 +134,8 @@ class Simulator:
             self.policy.finish()
 
     def spawn(self, thread: threading.Thread, body: Callable[[], None]) -> Task:
+        if len(self.tasks) > MAX_THREADS:
+            raise RuntimeError("can't start new thread")  # CPython's own words
         task = Task(self, thread, body)
         self.tasks.append(task)
         self.alive += not task.daemon
@@ -136,6 +145,7 @@ class Simulator:
         """Book a thread's end and say who goes on."""
         if self.stop_now:
             return self.hub
+        self.progress += 1
         task.finished = True
         self.alive -= not task.daemon
         ended = self.record("end")
@@ -146,7 +156,9 @@ class Simulator:
         if not self.alive:
             return self.hub
         try:
-            return self._hand_to(self._next())
+            return self._from_hub(self._next())
+        except StopRun:
+            return self.hub
         except BaseException as error:
             self.failure = error
             return self.hub
@@ -250,7 +262,7 @@ class Simulator:
         if target is not task:
             self._turns = 0
             self.progress += 1
-            self._hand_to(target).switch()
+            self._from_hub(target).switch()
             self.current = task
         task.enter(self.now, "running")
         self.check()
@@ -259,6 +271,13 @@ class Simulator:
         if isinstance(target, Task):
             self.current = target
         return target
+
+    def _from_hub(self, target: greenlet) -> greenlet:
+        """Who is to be switched to: a thread's first step is the hub's, or each would begin as deep as its starter."""
+        if isinstance(target, Task) and not target and not target.dead:
+            self._unstarted = target
+            return self.hub
+        return self._hand_to(target)
 
     def _next(self) -> greenlet:
         while True:
@@ -273,7 +292,7 @@ class Simulator:
 
     def _candidates(self) -> list[Task]:
         """Those that are ready, less those whose lock somebody else took in the meantime: these wait on."""
-        for task in self.ready:
+        for task in self.ready if self.wanting else ():
             if task.wanted is not None and task.wanted.locked():
                 self.ready = [t for t in self.ready if t.wanted is None or not t.wanted.locked()]
                 break
@@ -282,7 +301,7 @@ class Simulator:
     def _choose(self, candidates: list[Task]) -> Task:
         if len(candidates) == 1:
             return candidates[0]
-        chosen = candidates[self.policy.choose([task.number for task in candidates])]
+        chosen = candidates[self.policy.choose(Numbers(candidates))]
         self.choices.append(chosen.number)
         return chosen
 
@@ -337,8 +356,11 @@ class Simulator:
                 "waiting, or that waits for something real, keeps the virtual clock still; let it sleep or wait"
             )
         if self.stop_now == "endless":
+            done = f"{len(self.events):,} trace events"
+            if self.progress >= MAX_SWITCHES:
+                done = f"{MAX_SWITCHES:,} operations and switches"
             return Stuck(
-                f"still going after {len(self.events):,} trace events in {self._stopped_at}, at {self.now / 1e9:g} "
+                f"still going after {done} in {self._stopped_at}, at {self.now / 1e9:g} "
                 "virtual seconds: a loop in it seems to have no end"
             )
         return None
