@@ -57,11 +57,13 @@ def call_site(frame: FrameType | None) -> tuple[FrameType | None, FrameType | No
     operation: this frame names it, however many locks it takes inside.
     """
     outermost = None
+    entered = False
     while frame is not None:
         kind = KIND[frame.f_code.co_filename]
         if kind == LEARNERS:
             return frame, outermost
-        if kind != OWN and frame.f_code not in _ENTRIES:
+        entered = entered or frame.f_code in _ENTRIES
+        if kind != OWN and not entered:
             outermost = frame
         frame = frame.f_back
     return None, outermost

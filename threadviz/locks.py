@@ -126,6 +126,7 @@ class Lock:
             return True
         if not blocking:
             return False
+        self._simulator.check_abandoned()
         raise RuntimeError(_FOREVER)
 
     def _at_fork_reinit(self) -> None:

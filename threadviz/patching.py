@@ -190,6 +190,7 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
 
     for module in (threading, time, queue):  # the learner's code may delete or replace any name in them
         patches.call_later(partial(vars(module).update, dict(vars(module))))
+        patches.call_later(partial(sys.modules.__setitem__, module.__name__, module))
 
     early: dict[int, Any] = {}  # id of a real object -> what stands for it, for names that were bound early
 

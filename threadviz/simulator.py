@@ -328,6 +328,11 @@ class Simulator:
         if len(self.events) >= MAX_EVENTS or self.progress >= MAX_SWITCHES:
             self.stop("endless", frames.caller())
 
+    def check_abandoned(self) -> None:
+        """As `check`, once the run is over: in a thread that is being ended, and not in the cell that follows."""
+        if isinstance(getcurrent(), Task):
+            self.check()
+
     def stop(self, why: str, frame: FrameType | None) -> None:
         """End the run from outside; called between two instructions of the learner's code, and raises there."""
         self.mark(why, frame)
@@ -383,8 +388,8 @@ class Simulator:
             return _NOISE
         learners, outermost = frames.call_site(caller)
         if outermost is None:
-            if learners is None:
-                return _NOISE
+            if learners is None:  # a thread whose target is the primitive itself
+                return Operation(name, None, None, None)
             self.point()
             # a primitive that the learner calls directly is noted by the primitive itself, when it has happened
             task.operation = Operation(name, None, learners.f_lineno, None)
