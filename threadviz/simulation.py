@@ -100,6 +100,8 @@ def _simulate(
             simulator.run(main)
         finally:
             runtime.forget_pools()
+    if simulator.stop_now == "interrupted":
+        raise KeyboardInterrupt
     errors: dict[str, BaseException] = {}
     for name, failed in (*runtime.errors, *silent.errors()):
         errors[_free(name, errors)] = failed

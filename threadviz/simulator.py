@@ -126,9 +126,7 @@ class Simulator:
             pass
         finally:
             self.close()
-        if self.stop_now == "interrupted":
-            raise KeyboardInterrupt
-        if self.failure is not None:
+        if self.failure is not None and self.stop_now != "interrupted":
             raise self.failure
         if not self.stop_now:
             self.policy.finish()
@@ -341,7 +339,10 @@ class Simulator:
 
     def mark(self, why: str, frame: FrameType | None) -> None:
         """Note why the run is being ended and where its current thread is; from any OS thread."""
-        if not self.stop_now and not self.ending:
+        if self.ending:
+            if why == "interrupted":  # the run is over, but not the loop of runs that it may be part of
+                self.stop_now = why
+        elif not self.stop_now:
             self.stop_now = why
             learners, _ = frames.call_site(frame)
             where = f", line {learners.f_lineno}" if learners is not None else ""
