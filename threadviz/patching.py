@@ -50,6 +50,10 @@ class Runtime(Protocol):
 
 
 _MISSING = object()
+# The library's local in Python, under the name that CPython's errors give to the one in C.
+_Local = type(
+    "_thread._local", (_threading_local.local,), {"__slots__": (), "__module__": "_thread", "__qualname__": "_local"}
+)
 
 
 class Patches:
@@ -211,7 +215,7 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
     replace(_thread, "RLock", rlock)
     replace(threading, "RLock", rlock)
     early[id(_real.RLockType)] = rlock
-    replace(threading, "local", _threading_local.local)
+    replace(threading, "local", _Local)
     replace(queue, "SimpleQueue", _queue_factory(runtime))
     for module, name in (  # copies that the standard library's modules took
         (threading, "_time"),

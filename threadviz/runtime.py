@@ -119,8 +119,11 @@ class Runtime:
         task.woken_by = None
         try:
             task.thread.run()
-        except (SystemExit, StopRun):
+        except StopRun:
             pass
+        except SystemExit as error:
+            if threading.excepthook is not self._output.thread_hook:  # CPython's own is silent about it
+                self._call_hook(task, error)
         except BaseException as error:
             if simulator.stop_now:
                 raise
