@@ -11,6 +11,15 @@ sleep = time.sleep
 main_thread = threading.main_thread
 join = threading.Thread.join
 is_alive = threading.Thread.is_alive
+_checker = _thread.allocate_lock()  # always free
+
+
+def check_timeout(blocking: bool, timeout: float) -> None:
+    """CPython's own errors for the arguments of an `acquire`."""
+    _checker.acquire(blocking, timeout)
+    _checker.release()
+
+
 LockType = type(_thread.allocate_lock())
 RLockType = type(threading.RLock())
 LocalType = threading.local

@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures.thread import _WorkItem
 from types import FrameType
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -46,18 +47,26 @@ def is_learners(filename: str) -> bool:
     return KIND[filename] == LEARNERS
 
 
-def call_site(frame: FrameType | None) -> tuple[FrameType | None, FrameType | None]:
+_ENTRIES = (threading.Thread.run.__code__, _WorkItem.run.__code__)  # where the learner's call begins in a thread
+
+
+def call_site(frame: FrameType | None, known: FrameType | None = None) -> tuple[FrameType | None, FrameType | None]:
     """The learner's frame nearest to `frame`, and the outermost library frame that it called.
 
     The second is None where the learner calls a patched primitive directly.  One user-level call is one
-    operation: this frame names it, however many locks it takes inside.
+    operation: this frame names it, however many locks it takes inside.  A frame that is `known` to be the outermost
+    one ends the search, without the first.
     """
     outermost = None
+    entered = False
     while frame is not None:
         kind = KIND[frame.f_code.co_filename]
         if kind == LEARNERS:
             return frame, outermost
-        if kind != OWN:
+        if frame is known:
+            return None, frame
+        entered = entered or frame.f_code in _ENTRIES
+        if kind != OWN and not entered:
             outermost = frame
         frame = frame.f_back
     return None, outermost
@@ -122,10 +131,19 @@ def _inside(wanted: object, name: str, value: object) -> str | None:
         return next((f"{name}[{i}]" for i, item in enumerate(value) if item is wanted), None)  # type: ignore[arg-type,var-annotated]
     if type(value) is dict and len(value) <= 1000:
         return next((f"{name}[{key!r}]" for key, item in value.items() if item is wanted), None)
-    if is_learners_class(type(value)) and hasattr(value, "__dict__") and not isinstance(value, type):
+    if is_learners_class(type(value)) and not issubclass(type(value), type):
         owner = type(value).__name__ if name == "self" else name
-        return next((f"{owner}.{attr}" for attr, item in vars(value).items() if item is wanted), None)
+        return next((f"{owner}.{attr}" for attr, item in attributes(value).items() if item is wanted), None)
     return None
+
+
+def attributes(value: object) -> dict[str, object]:
+    """An object's own attributes, without its class's `__getattribute__`, which may raise or wait."""
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:  # a class with __slots__
+        return {}
+    return found if type(found) is dict else {}
 
 
 def caller() -> FrameType:

@@ -6,7 +6,6 @@ from . import _real, frames
 from .simulator import Operation, Simulator, Task
 from .tracing import printable
 
-_checker = _real.allocate_lock()  # always free: lets CPython itself check an acquire's arguments
 _FOREVER = "a lock of a finished run is still held, and the run that would release it is over; make a new one"
 
 
@@ -26,8 +25,7 @@ class Lock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         if blocking is not True or timeout != -1:
-            _checker.acquire(blocking, timeout)
-            _checker.release()
+            _real.check_timeout(blocking, timeout)
         if self._simulator.ending:
             return self._after_the_run(blocking)
         operation = self._simulator.begin_operation(f"{type(self).__name__}.acquire")
@@ -45,6 +43,7 @@ class Lock:
             task = simulator.current
             self._waiters.append(task)
             task.wanted = self
+            simulator.wanting += 1
             try:
                 while self._locked:
                     state, label = self._wait_label(operation)
@@ -52,6 +51,7 @@ class Lock:
                     if not simulator.block(state, label, until, *waits_for):
                         return False
             finally:
+                simulator.wanting -= 1
                 task.wanted = None
                 if task in self._waiters:
                     self._waiters.remove(task)
@@ -126,6 +126,7 @@ class Lock:
             return True
         if not blocking:
             return False
+        self._simulator.check_abandoned()
         raise RuntimeError(_FOREVER)
 
     def _at_fork_reinit(self) -> None:

@@ -46,6 +46,9 @@ class Stream:
         if not self._output.is_ours():
             self._real.flush()
 
+    def close(self) -> None:
+        """Nothing: the real stream belongs to the cells and must outlive the run."""
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 

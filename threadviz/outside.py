@@ -10,7 +10,7 @@ from typing import Any
 
 from . import _real
 from .errors import MadeOutside
-from .frames import is_learners, is_learners_class
+from .frames import attributes, is_learners, is_learners_class
 
 _MADE_OUTSIDE = (
     _real.LockType,
@@ -36,7 +36,8 @@ def survey(
     classes = []
     name = getattr(scenario, "__name__", type(scenario).__name__)
     for path, value in _reachable(scenario, args, kwargs):
-        if isinstance(value, type):
+        kind = type(value)  # not isinstance, which may run the learner's own __getattribute__
+        if issubclass(kind, type):
             if is_learners_class(value):
                 classes.append(value)
             if issubclass(value, _thread._local) and value is not _thread._local:
@@ -44,11 +45,11 @@ def survey(
                     f"class {path} is made from threading.local outside {name}(), so its threads would share one copy; "
                     f"define it inside {name}(), so that every run starts fresh"
                 )
-        elif isinstance(value, (*_MADE_OUTSIDE, *virtual)):
-            kind = {"lock": "Lock", "_local": "local"}.get(type(value).__name__, type(value).__name__)
-            article = "an" if kind[0] in "AEIOUR" else "a"
+        elif issubclass(kind, (*_MADE_OUTSIDE, *virtual)) or (issubclass(kind, threading.Thread) and not value.ident):
+            called = {"lock": "Lock", "_local": "local"}.get(kind.__name__, kind.__name__)
+            article = "an" if called[0] in "AEIOUR" else "a"
             raise MadeOutside(
-                f"{path} is {article} {kind} made outside {name}(), where it would outlive the run; "
+                f"{path} is {article} {called} made outside {name}(), where it would outlive the run; "
                 f"create it inside {name}(), so that every run starts fresh"
             )
     return classes
@@ -69,25 +70,26 @@ def _reachable(
         seen.add(id(value))
         if path:
             yield path, value
-        if isinstance(value, MethodType):
+        kind = type(value)
+        if issubclass(kind, MethodType):
             todo += [(f"{path or type(value.__self__).__name__}.__self__", value.__self__), (path, value.__func__)]
-        elif isinstance(value, FunctionType):
+        elif issubclass(kind, FunctionType):
             if is_learners(value.__code__.co_filename):
                 todo += _of_function(value)
-        elif isinstance(value, type):
+        elif issubclass(kind, type):
             if is_learners_class(value):
                 todo += [(f"{path}.{key}", item) for key, item in vars(value).items() if _may_hold(item)]
-        elif isinstance(value, list | tuple) and len(value) <= 1000:
+        elif issubclass(kind, list | tuple) and len(value) <= 1000:
             todo += [(f"{path}[{i}]", item) for i, item in enumerate(value) if _may_hold(item)]
-        elif isinstance(value, dict) and len(value) <= 1000:
+        elif issubclass(kind, dict) and len(value) <= 1000:
             todo += [(f"{path}[{key!r}]", item) for key, item in value.items() if _may_hold(item)]
-        elif is_learners_class(type(value)) and hasattr(value, "__dict__"):
-            todo += [(f"{path}.{key}", item) for key, item in vars(value).items() if _may_hold(item)]
-            todo.append((type(value).__name__, type(value)))
+        elif is_learners_class(kind):
+            todo += [(f"{path}.{key}", item) for key, item in attributes(value).items() if _may_hold(item)]
+            todo.append((kind.__name__, kind))
 
 
 def _may_hold(value: Any) -> bool:
-    return not isinstance(value, str | bytes | int | float | complex | None.__class__)
+    return not issubclass(type(value), str | bytes | int | float | complex | None.__class__)
 
 
 def _of_function(function: FunctionType) -> list[tuple[str, Any]]:
@@ -95,7 +97,7 @@ def _of_function(function: FunctionType) -> list[tuple[str, Any]]:
     names = sorted(_names(function.__code__))
     for name in names:
         value = function.__globals__.get(name)
-        if isinstance(value, ModuleType) and is_learners(getattr(value, "__file__", None) or "<frozen"):
+        if issubclass(type(value), ModuleType) and is_learners(getattr(value, "__file__", None) or "<frozen"):
             found += [(f"{name}.{each}", vars(value)[each]) for each in names if each in vars(value)]
         elif value is not None and _may_hold(value):
             found.append((name, value))

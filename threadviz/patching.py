@@ -11,8 +11,10 @@ import functools
 import gc
 import itertools
 import logging
+import os
 import queue
 import random
+import signal
 import sys
 import threading
 import time
@@ -36,7 +38,7 @@ class Runtime(Protocol):
     RLock: type[Any]
     SimpleQueue: type[Any]
 
-    def sleep(self, seconds: float) -> None: ...
+    def sleep(self, *args: Any, **kwargs: Any) -> None: ...
     def clock_ns(self) -> int: ...
     def wall_ns(self) -> int: ...
     def get_ident(self) -> int: ...
@@ -49,6 +51,10 @@ class Runtime(Protocol):
 
 
 _MISSING = object()
+# The library's local in Python, under the name that CPython's errors give to the one in C.
+_Local = type(
+    "_thread._local", (_threading_local.local,), {"__slots__": (), "__module__": "_thread", "__qualname__": "_local"}
+)
 
 
 class Patches:
@@ -99,6 +105,11 @@ def _table(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
         yield time, name, _with_default(getattr(time, name), lambda: wall() / 1e9, 0)
     for name in ("strftime", "asctime"):
         yield time, name, _with_default(getattr(time, name), lambda: time.localtime(), int(name == "strftime"))
+    for name in ("_exit", "abort", "execv", "execve", "fork", "forkpty"):
+        yield os, name, _refused(f"os.{name}() would end or double the whole notebook; to end a thread, let it return")
+    for name in ("alarm", "setitimer"):
+        yield signal, name, _refused(f"signal.{name}() would stop the clock that ends a stuck run; use threading.Timer")
+    yield signal, "signal", _signal(runtime, signal.signal)
     yield threading, "get_ident", runtime.get_ident
     yield _thread, "get_ident", runtime.get_ident
     yield _thread, "start_new_thread", runtime.start_new_thread
@@ -112,6 +123,24 @@ def _table(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     yield threading.Thread, "start", runtime.start
     yield threading.Thread, "join", runtime.join
     yield threading.Thread, "is_alive", runtime.is_alive
+
+
+def _refused(why: str) -> Callable[..., Any]:
+    def refuse(*_: Any) -> Any:
+        raise RuntimeError(why)
+
+    return refuse
+
+
+def _signal(runtime: Runtime, real: Callable[..., Any]) -> Callable[..., Any]:
+    def set_handler(number: int, handler: Any) -> Any:
+        if runtime.current_thread() is not threading.main_thread():
+            raise ValueError("signal only works in main thread of the main interpreter")
+        if number == getattr(signal, "SIGALRM", None):
+            raise RuntimeError("SIGALRM is the clock that ends a stuck run; use threading.Timer")
+        return real(number, handler)
+
+    return set_handler
 
 
 def _with_default(real: Callable[..., Any], default: Callable[[], Any], position: int) -> Callable[..., Any]:
@@ -164,6 +193,10 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
         patches.call_later(gc.enable)
         gc.disable()
 
+    for module in (threading, time, queue):  # the learner's code may delete or replace any name in them
+        patches.call_later(partial(vars(module).update, dict(vars(module))))
+        patches.call_later(partial(sys.modules.__setitem__, module.__name__, module))
+
     early: dict[int, Any] = {}  # id of a real object -> what stands for it, for names that were bound early
 
     def replace(owner: Any, name: str, value: Any) -> None:
@@ -183,7 +216,7 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
     replace(_thread, "RLock", rlock)
     replace(threading, "RLock", rlock)
     early[id(_real.RLockType)] = rlock
-    replace(threading, "local", _threading_local.local)
+    replace(threading, "local", _Local)
     replace(queue, "SimpleQueue", _factory(runtime, queue.SimpleQueue, runtime.SimpleQueue))
     for module, name in (  # copies that the standard library's modules took
         (threading, "_time"),

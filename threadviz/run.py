@@ -15,10 +15,12 @@ from .frames import raised_at
 from .output import LogLine
 from .schedule import InOrder, Policy, Replay, Schedule, Shuffle
 from .trace import Trace, Wait
+from .tracing import error_text
 
 RESERVED = ("seed", "schedule")  # simulate's own options
 _LONG = 400  # characters of a schedule that is no longer written out
 _SHOWN = 60  # characters of a value in titles
+_TOLD = 1000  # characters of an exception's text
 
 
 class Log(list[LogLine]):
@@ -263,12 +265,13 @@ def _outcome(value: Any, error: BaseException | None) -> str:
     if isinstance(error, ThreadvizError):
         return "stopped"
     if error is not None:
-        return f"raises {type(error).__name__}: {_cut(str(error))}" if str(error) else f"raises {type(error).__name__}"
+        name, colon, text = error_text(error).partition(": ")
+        return f"raises {name}{colon}{_cut(text)}"
     return _short(value)
 
 
 def _sentence(what: str, error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    text = _cut(error_text(error).partition(": ")[2], _TOLD)
     line = raised_at(error)
     where = f" (line {line})" if line is not None else ""
     return f"{what}: {text}{where}" if text else f"{what}{where}"
@@ -277,9 +280,9 @@ def _sentence(what: str, error: BaseException) -> str:
 def _short(value: Any) -> str:
     try:
         return _cut(re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split())))  # addresses differ each time
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+def _cut(text: str, length: int = _SHOWN) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,5 +1,6 @@
 """The simulator behind the surface that `patching` puts in place: virtual threads and clocks."""
 
+import operator
 import threading
 import time
 from typing import Any
@@ -10,6 +11,8 @@ from .output import Output
 from .patching import pool_module
 from .queues import SimpleQueue
 from .simulator import Simulator, Task
+from .tracing import error_text
+from .watchdog import StopRun
 
 _NOON = int(time.mktime((2024, 1, 1, 12, 0, 0, 0, 1, -1))) * 1_000_000_000  # local time
 
@@ -51,9 +54,14 @@ class Runtime:
     def wall_ns(self) -> int:
         return _NOON + self._simulator.now
 
-    def sleep(self, seconds: float) -> None:
-        if not isinstance(seconds, int | float) or not 0 <= seconds < 9e9:
-            _real.sleep(seconds)  # CPython's own error
+    def sleep(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            (seconds,) = args
+            seconds = seconds if isinstance(seconds, float) else operator.index(seconds)
+        except (TypeError, ValueError):
+            seconds = -1
+        if kwargs or not 0 <= seconds < 9e9:
+            _real.sleep(*args, **kwargs)  # CPython's own error
             return
         simulator = self._simulator
         operation = simulator.begin_operation("sleep")
@@ -113,23 +121,35 @@ class Runtime:
         task.woken_by = None
         try:
             task.thread.run()
-        except SystemExit:
+        except StopRun:
             pass
-        except (Exception, KeyboardInterrupt) as error:
+        except SystemExit as error:
+            if threading.excepthook is not self._output.thread_hook:  # CPython's own is silent about it
+                self._call_hook(task, error)
+        except BaseException as error:
             if simulator.stop_now:
                 raise
             self.note_error(task, error)
-            if threading.excepthook is self._output.thread_hook:
-                self._output.line(f"exception in {task.name}: {type(error).__name__}: {error}")
-            else:
-                threading.excepthook(threading.ExceptHookArgs([type(error), error, error.__traceback__, task.thread]))
+            self._call_hook(task, error)
         finally:
             task.thread._is_stopped = True  # type: ignore[attr-defined]
+
+    def _call_hook(self, task: Task, error: BaseException) -> None:
+        if threading.excepthook is self._output.thread_hook:
+            self._output.line(f"exception in {task.name}: {error_text(error)}")
+            return
+        try:
+            threading.excepthook(threading.ExceptHookArgs([type(error), error, error.__traceback__, task.thread]))
+        except StopRun:
+            raise
+        except BaseException as another:
+            self._output.line(f"exception in threading.excepthook: {error_text(another)}")
 
     def note_error(self, task: Task, error: BaseException) -> None:
         task.ending = "raised"
         self.errors.append((task.name, error))
-        self._simulator.record("error", type(error).__name__, str(error), line=frames.raised_at(error))
+        text = error_text(error).partition(": ")[2]
+        self._simulator.record("error", type(error).__name__, text, line=frames.raised_at(error))
 
     def join(self, thread: threading.Thread, timeout: float | None = None) -> None:
         if not getattr(thread, "_initialized", False):
@@ -139,15 +159,19 @@ class Runtime:
         simulator = self._simulator
         if thread is simulator.current.thread:
             raise RuntimeError("cannot join current thread")
-        task = getattr(thread, "_threadviz", None)
+        task = simulator.tasks[0] if thread is _real.main_thread() else getattr(thread, "_threadviz", None)
         if task is None or task.simulator is not simulator:
             _real.join(thread, timeout)
             return
+        if timeout is not None:
+            _real.check_timeout(True, max(timeout, 0))
         operation = simulator.begin_operation("Thread.join")
         if task.finished:
             return
         if operation.event is None and operation.line is not None:
             operation.event = simulator.record("call", "Thread.join", task.name, line=operation.line)
+        if timeout is not None and timeout <= 0:
+            return
         until = None if timeout is None else simulator.after(timeout)
         task.joiners.append(simulator.current)
         label = f"{'Thread.join' if operation.line is None else operation.name}: waits for {task.name}"

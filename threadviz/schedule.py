@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Protocol
+from typing import Any, Protocol
 
 from .errors import ScheduleMismatch
 
@@ -72,6 +72,19 @@ class Policy(Protocol):
 
     def finish(self) -> None:
         """Called when the run has come to its own end."""
+
+
+class Numbers(Sequence[int]):
+    """The numbers of threads, looked up only where a policy asks: there may be thousands at every choice."""
+
+    def __init__(self, tasks: Sequence[Any]) -> None:
+        self._tasks = tasks
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._tasks[index].number
 
 
 class InOrder:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import _real, frames
+from . import frames
 from .errors import AlreadyRunning, Deadlock
 from .futures import SilentFutures
 from .locks import Lock
@@ -18,11 +18,12 @@ from .runtime import Runtime
 from .schedule import Policy, Schedule
 from .simulator import Simulator
 from .trace import Kind, Trace
+from .tracing import error_text
 from .watchdog import StopRun, Watchdog
 from .watching import watch
 from .words import deadlock_sentence
 
-_running = _real.allocate_lock()
+_running: list[object] = []  # a list, as an interrupt may come right after a lock is acquired and leave it so for ever
 
 
 @dataclass
@@ -42,12 +43,17 @@ def simulate_once(
 ) -> Finished:
     """Run `scenario` on the virtual clock.  KeyboardInterrupt and ScheduleMismatch come through; all else is kept."""
     classes = survey(scenario, args, kwargs, (Lock, SimpleQueue))
-    if not _running.acquire(blocking=False):
-        raise AlreadyRunning("a run is going on already: a scenario cannot start another run, nor can another thread")
+    mine = object()
     try:
+        _running.append(mine)
+        if _running[0] is not mine:
+            raise AlreadyRunning(
+                "a run is going on already: a scenario cannot start another run, nor can another thread"
+            )
         return _simulate(scenario, args, kwargs, policy, seed, classes)
     finally:
-        _running.release()
+        if mine in _running:
+            _running.remove(mine)
 
 
 def _simulate(
@@ -80,7 +86,8 @@ def _simulate(
         except BaseException as error:
             kept["error"] = error
             simulator.tasks[0].ending = "raised"
-            simulator.record("error", type(error).__name__, str(error), line=frames.raised_at(error))
+            text = error_text(error).partition(": ")[2]
+            simulator.record("error", type(error).__name__, text, line=frames.raised_at(error))
         runtime.drain_pools()
 
     watchdog = Watchdog(lambda: simulator.progress, simulator.stop, simulator.mark)
@@ -94,6 +101,8 @@ def _simulate(
             simulator.run(main)
         finally:
             runtime.forget_pools()
+    if simulator.stop_now == "interrupted":
+        raise KeyboardInterrupt
     errors: dict[str, BaseException] = {}
     for name, failed in (*runtime.errors, *silent.errors()):
         errors[_free(name, errors)] = failed
@@ -113,6 +122,8 @@ def _free(name: str, taken: dict[str, BaseException]) -> str:
 def _namespaces(scenario: Callable[..., Any]) -> list[dict[str, Any]]:
     """The globals of the scenario's own module, which may be no imported one."""
     function = getattr(scenario, "func", scenario)
+    if isinstance(function, type):
+        function = function.__dict__.get("__init__", function)
     function = getattr(function, "__func__", function)
     if not hasattr(function, "__globals__"):
         function = getattr(type(function).__call__, "__func__", type(function).__call__)
@@ -121,17 +132,18 @@ def _namespaces(scenario: Callable[..., Any]) -> list[dict[str, Any]]:
 
 
 def _keep_interpreter_settings(patches: Patches) -> None:
-    interval, limit, tracer, profiler = (
-        sys.getswitchinterval(),
-        sys.getrecursionlimit(),
-        threading.gettrace(),
-        threading.getprofile(),
-    )
+    interval, limit = sys.getswitchinterval(), sys.getrecursionlimit()
+    tracer, profiler = threading.gettrace(), threading.getprofile()
+    own_tracer, own_profiler = sys.gettrace(), sys.getprofile()
 
     def restore() -> None:
         sys.setswitchinterval(interval)
         sys.setrecursionlimit(limit)
         threading.settrace(tracer)
         threading.setprofile(profiler)
+        if sys.gettrace() is not own_tracer:
+            sys.settrace(own_tracer)
+        if sys.getprofile() is not own_profiler:
+            sys.setprofile(own_profiler)
 
     patches.call_later(restore)

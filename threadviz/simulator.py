@@ -16,7 +16,7 @@ from greenlet import getcurrent, greenlet
 
 from . import _real, frames
 from .errors import Stuck
-from .schedule import Policy
+from .schedule import Numbers, Policy
 from .trace import Kind, State, Trace, Wait
 from .tracing import Events, Row, printable
 from .watchdog import PATIENCE, StopRun
@@ -24,6 +24,7 @@ from .watchdog import PATIENCE, StopRun
 MAX_EVENTS = 200_000  # trace events of a run; what goes on longer is taken to be endless
 MAX_SWITCHES = 1_000_000  # and switches and operations, likewise
 MAX_TURNS = 10_000  # operations of one thread at one instant after which the others get their turn
+MAX_THREADS = 10_000  # of a run; an operating system has a limit, too
 MAX_REQUESTS = 10  # to end, that a thread may swallow before it is left where it stands
 _UNKILLABLE: list[greenlet] = []  # threads that swallowed them all: kept from the collector, which would ask once more
 
@@ -103,6 +104,7 @@ class Simulator:
         self.ready: list[Task] = []
         self.current: Task = None  # type: ignore[assignment]
         self.alive = 0  # threads that the program waits for
+        self.wanting = 0  # threads that would take up a lock when they go on
         self.choices: list[int] = []
         self.events = Events()
         self.progress = 0
@@ -112,6 +114,7 @@ class Simulator:
         self.failure: BaseException | None = None
         self._timers: list[tuple[int, int, Task]] = []
         self._timer_numbers = itertools.count(1)
+        self._unstarted: Task | None = None  # the thread whose first step is next
         self._turns = 0
         self._stopped_at = ""
 
@@ -119,19 +122,23 @@ class Simulator:
 
     def run(self, body: Callable[[], None]) -> None:
         """Run `body` as the main thread, and all that it starts, to the end; raises what ended it from outside."""
-        self.current = self.spawn(threading.main_thread(), body)
+        self._unstarted = self.current = self.spawn(threading.main_thread(), body)
         try:
-            self.current.switch()
+            while (task := self._unstarted) is not None:
+                self._unstarted = None
+                self._hand_to(task).switch()
+        except StopRun:  # it came between the end of a thread's code and that of its greenlet
+            pass
         finally:
             self.close()
-        if self.stop_now == "interrupted":
-            raise KeyboardInterrupt
-        if self.failure is not None:
+        if self.failure is not None and self.stop_now != "interrupted":
             raise self.failure
         if not self.stop_now:
             self.policy.finish()
 
     def spawn(self, thread: threading.Thread, body: Callable[[], None]) -> Task:
+        if len(self.tasks) > MAX_THREADS:
+            raise RuntimeError("can't start new thread")  # CPython's own words
         task = Task(self, thread, body)
         self.tasks.append(task)
         self.alive += not task.daemon
@@ -141,6 +148,7 @@ class Simulator:
         """Book a thread's end and say who goes on."""
         if self.stop_now:
             return self.hub
+        self.progress += 1
         task.finished = True
         self.alive -= not task.daemon
         ended = self.record("end")
@@ -151,7 +159,9 @@ class Simulator:
         if not self.alive:
             return self.hub
         try:
-            return self._hand_to(self._next())
+            return self._from_hub(self._next())
+        except StopRun:
+            return self.hub
         except BaseException as error:
             self.failure = error
             return self.hub
@@ -255,7 +265,7 @@ class Simulator:
         if target is not task:
             self._turns = 0
             self.progress += 1
-            self._hand_to(target).switch()
+            self._from_hub(target).switch()
             self.current = task
         task.enter(self.now, "running")
         self.check()
@@ -264,6 +274,13 @@ class Simulator:
         if isinstance(target, Task):
             self.current = target
         return target
+
+    def _from_hub(self, target: greenlet) -> greenlet:
+        """Who is to be switched to: a thread's first step is the hub's, or each would begin as deep as its starter."""
+        if isinstance(target, Task) and not target and not target.dead:
+            self._unstarted = target
+            return self.hub
+        return self._hand_to(target)
 
     def _next(self) -> greenlet:
         while True:
@@ -278,7 +295,7 @@ class Simulator:
 
     def _candidates(self) -> list[Task]:
         """Those that are ready, less those whose lock somebody else took in the meantime: these wait on."""
-        for task in self.ready:
+        for task in self.ready if self.wanting else ():
             if task.wanted is not None and task.wanted.locked():
                 self.ready = [t for t in self.ready if t.wanted is None or not t.wanted.locked()]
                 break
@@ -287,7 +304,7 @@ class Simulator:
     def _choose(self, candidates: list[Task]) -> Task:
         if len(candidates) == 1:
             return candidates[0]
-        chosen = candidates[self.policy.choose([task.number for task in candidates])]
+        chosen = candidates[self.policy.choose(Numbers(candidates))]
         self.choices.append(chosen.number)
         return chosen
 
@@ -314,6 +331,11 @@ class Simulator:
         if len(self.events) >= MAX_EVENTS or self.progress >= MAX_SWITCHES:
             self.stop("endless", frames.caller())
 
+    def check_abandoned(self) -> None:
+        """As `check`, once the run is over: in a thread that is being ended, and not in the cell that follows."""
+        if isinstance(getcurrent(), Task):
+            self.check()
+
     def stop(self, why: str, frame: FrameType | None) -> None:
         """End the run from outside; called between two instructions of the learner's code, and raises there."""
         self.mark(why, frame)
@@ -322,7 +344,10 @@ class Simulator:
 
     def mark(self, why: str, frame: FrameType | None) -> None:
         """Note why the run is being ended and where its current thread is; from any OS thread."""
-        if not self.stop_now and not self.ending:
+        if self.ending:
+            if why == "interrupted":  # the run is over, but not the loop of runs that it may be part of
+                self.stop_now = why
+        elif not self.stop_now:
             self.stop_now = why
             learners, _ = frames.call_site(frame)
             where = f", line {learners.f_lineno}" if learners is not None else ""
@@ -342,8 +367,11 @@ class Simulator:
                 "waiting, or that waits for something real, keeps the virtual clock still; let it sleep or wait"
             )
         if self.stop_now == "endless":
+            done = f"{len(self.events):,} trace events"
+            if self.progress >= MAX_SWITCHES:
+                done = f"{MAX_SWITCHES:,} operations and switches"
             return Stuck(
-                f"still going after {len(self.events):,} trace events in {self._stopped_at}, at {self.now / 1e9:g} "
+                f"still going after {done} in {self._stopped_at}, at {self.now / 1e9:g} "
                 "virtual seconds: a loop in it seems to have no end"
             )
         return None
@@ -361,34 +389,26 @@ class Simulator:
     def begin_operation(self, name: str) -> Operation:
         """The user-level operation that the current thread is in; a new one passes a scheduling point first."""
         task = self.current
-        begun = task.operation.frame if task.operation is not None else None
-        kinds = frames.KIND
-        outermost: FrameType | None = None
-        frame: FrameType | None = frames.caller()
-        while frame is not None:  # the same walk as in `frames.call_site`, ended early: most locks are taken here
-            kind = kinds[frame.f_code.co_filename]
-            if kind == frames.LEARNERS:
-                break
-            if kind != frames.OWN:
-                if frame is begun:
-                    return task.operation  # type: ignore[return-value]
-                if outermost is None and kind == frames.OTHER:  # logging and such take locks of their own
-                    return _NOISE
-                outermost = frame
-            frame = frame.f_back
+        begun = task.operation
+        caller = frames.outside()
+        if frames.KIND[caller.f_code.co_filename] == frames.OTHER:  # logging and such take locks of their own
+            return _NOISE
+        learners, outermost = frames.call_site(caller, begun.frame if begun is not None else None)
         if outermost is None:
-            if frame is None:
-                return _NOISE
+            if learners is None:  # a thread whose target is the primitive itself
+                return Operation(name, None, None, None)
             self.point()
             # a primitive that the learner calls directly is noted by the primitive itself, when it has happened
-            task.operation = Operation(name, None, frame.f_lineno, None)
+            task.operation = Operation(name, None, learners.f_lineno, None)
             return task.operation
+        if begun is not None and begun.frame is outermost:
+            return begun
         name = frames.operation_name(outermost)
-        if frame is None or kinds[outermost.f_code.co_filename] != frames.OPERATIONS:
+        if learners is None or frames.KIND[outermost.f_code.co_filename] != frames.OPERATIONS:
             task.operation = Operation(name, outermost, None, None)
         else:
             self.point()
-            line = frame.f_lineno
+            line = learners.f_lineno
             task.operation = Operation(name, outermost, line, self.record("call", name, line=line))
         return task.operation
 

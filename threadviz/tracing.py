@@ -102,3 +102,13 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def error_text(error: BaseException) -> str:
+    """'ValueError: no such row', on one line; the learner's own `__str__` may raise."""
+    name = type(error).__name__
+    try:
+        text = printable(" ".join(str(error).split()))
+    except Exception as broken:
+        return f"{name}: <its str raises {type(broken).__name__}>"
+    return f"{name}: {text}" if text else name

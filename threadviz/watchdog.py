@@ -10,6 +10,8 @@ from typing import Any
 
 from . import _real
 
+_setitimer = getattr(signal, "setitimer", None)  # kept, as a run refuses the learner's own use; Windows has none
+
 PATIENCE = 5.0  # seconds, real
 PERSIST = 0.2  # seconds, real: how soon to ask again when the learner's code swallowed the first request
 
@@ -44,18 +46,18 @@ class Watchdog:
             self._start_thread()
             return self
         self._handlers[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
-        if hasattr(signal, "setitimer"):
+        if _setitimer is not None:
             self._timer = True
             self._handlers[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._alarm)
-            signal.setitimer(signal.ITIMER_REAL, PATIENCE, PATIENCE)
+            _setitimer(signal.ITIMER_REAL, PATIENCE, PATIENCE)
         else:
             self._start_thread()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._timer:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in self._handlers.items():
+        if self._timer and _setitimer is not None:
+            _setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in reversed(self._handlers.items()):  # SIGINT last: from then on it may raise in here
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         if self._end.locked():
             self._end.release()
@@ -66,8 +68,8 @@ class Watchdog:
         self._stop(why, frame)
 
     def _alarm(self, _number: int, frame: FrameType | None) -> None:
-        if self._progress() == self._last:
-            signal.setitimer(signal.ITIMER_REAL, PERSIST, PERSIST)
+        if self._progress() == self._last and _setitimer is not None:
+            _setitimer(signal.ITIMER_REAL, PERSIST, PERSIST)
             self._stop("stuck", frame)
         self._last = self._progress()
 

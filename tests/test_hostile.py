@@ -1,0 +1,92 @@
+"""Cells as learners write them by accident: one clear message or an outcome, and nothing of them is left."""
+
+import gc
+import io
+import sys
+import time
+
+import pytest
+
+import threadviz as tv
+from threadviz import simulator
+from threadviz.tracing import error_text
+
+from . import programs
+from .cells import CELLS, matches
+
+VERBS = {"simulate": lambda cell: cell.simulated}  # verb of the package -> what the table expects of it
+PROBE = str(tv.simulate(programs.race, seed=1).trace)
+
+
+def verdict(run):
+    """How the run ended, and its threads that ended with an exception."""
+    error = run.exception()
+    told = [run.outcome if error is None else error_text(error)]
+    return " | ".join([*told, *(f"{name}: {error_text(error)}" for name, error in run.errors.items())])
+
+
+def rows():
+    for verb, expected in VERBS.items():
+        for cell in CELLS:
+            if expected(cell) is not None:
+                yield pytest.param(verb, cell, expected(cell), id=f"{verb}-{cell.name}")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_collections():
+    gc.collect()
+    gc.freeze()  # what was there before is not looked at again and again
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def low_limits(monkeypatch, request):
+    cell = request.node.callspec.params.get("cell") if hasattr(request.node, "callspec") else None
+    monkeypatch.setattr("threadviz.watchdog.PERSIST", 0.01)
+    if cell is None or not cell.unlimited:
+        monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
+        for name, limit in (("MAX_EVENTS", 20_000), ("MAX_SWITCHES", 50_000), ("MAX_THREADS", 1_000)):
+            monkeypatch.setattr(simulator, name, limit)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+
+def greenlets():
+    gc.collect()
+    return [
+        task for task in gc.get_objects() if type(task) is simulator.Task and task and task not in simulator._UNKILLABLE
+    ]
+
+
+def run_cell(verb, cell):
+    """What is told of the cell and, where there is one, its run."""
+    try:
+        run = getattr(tv, verb)(cell.scenario())
+    except (Exception, KeyboardInterrupt) as error:
+        return f"{verb} raises {error_text(error)}", None
+    return verdict(run), run
+
+
+@pytest.mark.parametrize(("verb", "cell", "expected"), list(rows()))
+def test_cell_ends_as_it_should_and_leaves_nothing_behind(verb, cell, expected):
+    tracers = sys.gettrace(), sys.getprofile()
+    left = len(simulator._UNKILLABLE)
+    began = time.monotonic()
+    told, run = run_cell(verb, cell)
+    assert matches(expected, told), told
+    assert time.monotonic() - began < 20
+    if run is not None:
+        assert run.png().startswith(b"\x89PNG")
+        assert all(line.isprintable() for line in run.describe().splitlines())
+        texts = tuple(line.text.strip() for line in run.log if not line.text.startswith("exception in "))
+        assert cell.log is None or texts == cell.log
+    assert (sys.gettrace(), sys.getprofile()) == tracers
+    del run
+    assert len(simulator._UNKILLABLE) - left == cell.left
+    assert greenlets() == []
+    assert str(tv.simulate(programs.race, seed=1).trace) == PROBE
+
+
+def test_table_names_each_cell_once():
+    names = [cell.name for cell in CELLS]
+    assert len(set(names)) == len(names) >= 60
