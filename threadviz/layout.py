@@ -136,7 +136,7 @@ def _one_after_the_other(trace: Trace) -> Trace:
     last = len(trace.events)
     lanes = []
     for index, lane in enumerate(trace.lanes):
-        own = [k for k, e in enumerate(trace.events) if e.lane == index and e.kind != "deadlock"]
+        own = [k for k, e in enumerate(trace.events) if e.lane == index and e.kind not in ("deadlock", "abandon")]
         spans = [Span("running", k, k + 1) for k in own]
         if wait := endless_wait(lane):
             spans.append(replace(wait, start=own[-1] + 1 if own else 0, end=last))
