@@ -15,6 +15,7 @@ from time import sleep as early_sleep
 import pytest
 
 import threadviz as tv
+from threadviz.layout import lay_out
 
 from . import programs
 from .programs import FakeDatabase
@@ -186,6 +187,28 @@ def test_exception_that_nobody_asked_a_future_for_is_found():
 
     assert list(tv.simulate(pool, True).errors) == []
     assert {k: type(e) for k, e in tv.simulate(pool, False).errors.items()} == {"ThreadPoolExecutor-0_0": TypeError}
+
+
+def test_failed_call_of_a_pool_is_told_apart_from_a_thread_that_ended_and_is_crossed_out():
+    def program():
+        threading.Thread(target=int, args=("x",), name="parser").start()
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            executor.submit(time.sleep, 1)
+            executor.submit(time.sleep, -1)
+            executor.submit(time.sleep, 2)
+
+    run = tv.simulate(program)
+    lines = run.describe().splitlines()
+    assert "ThreadPoolExecutor-0_0: sleeps 1 s; sleeps 2 s; a call in it raises ValueError: sleep length" in lines[3]
+    assert lines[-3:-1] == [
+        "parser ended with ValueError: invalid literal for int() with base 10: 'x'",
+        "nobody asked for the ValueError of a call in ThreadPoolExecutor-0_0: sleep length must be non-negative",
+    ]
+    picture = lay_out(run.trace, 700)
+    assert picture.marks["error"] == [
+        (picture.x(0), picture.rows[1].middle),
+        (picture.x(1), picture.rows[2].middle),
+    ]
 
 
 def test_system_exit_in_a_thread_is_silent():
