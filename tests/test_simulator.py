@@ -211,6 +211,40 @@ def test_failed_call_of_a_pool_is_told_apart_from_a_thread_that_ended_and_is_cro
     ]
 
 
+def test_idle_worker_of_a_pool_waits_for_work():
+    def program():
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            executor.submit(time.sleep, 1)
+            time.sleep(3)
+
+    words = tv.simulate(program).describe().splitlines()
+    assert words[2] == "ThreadPoolExecutor-0_0: sleeps 1 s; waits for work, 2 s"
+
+
+def test_call_that_is_queued_when_a_run_deadlocks_is_never_made():
+    def program():
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            executor.submit(lambda: executor.submit(time.sleep, 1).result()).result()
+
+    run = tv.simulate(program)
+    assert (run.outcome, run.duration, run.trace.seconds_in["sleeping"]) == ("deadlock", 0, 0)
+
+
+def test_main_thread_can_be_joined_and_lives_until_its_last_line():
+    def program():
+        main = threading.current_thread()
+
+        def last():
+            print(main.is_alive())
+            main.join()
+            print(main.is_alive())
+
+        threading.Thread(target=last, name="last").start()
+        time.sleep(1)
+
+    assert [str(line) for line in tv.simulate(program).log] == ["   0.000  last  True", "   1.000  last  False"]
+
+
 def test_system_exit_in_a_thread_is_silent():
     def program():
         thread = threading.Thread(target=sys.exit, args=(3,))

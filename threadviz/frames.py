@@ -21,6 +21,8 @@ _OPERATIONS = (  # the modules whose functions are operations; calls into others
 )
 
 
+_RUN = threading.Thread.run.__code__
+
 OWN, LEARNERS, OPERATIONS, OTHER = range(4)
 
 
@@ -57,7 +59,7 @@ def call_site(frame: FrameType | None) -> tuple[FrameType | None, FrameType | No
         kind = KIND[frame.f_code.co_filename]
         if kind == LEARNERS:
             return frame, outermost
-        if kind != OWN:
+        if kind != OWN and not (outermost is not None and frame.f_code is _RUN):  # what a thread is for says more
             outermost = frame
         frame = frame.f_back
     return None, outermost
