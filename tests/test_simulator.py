@@ -245,6 +245,22 @@ def test_main_thread_can_be_joined_and_lives_until_its_last_line():
     assert [str(line) for line in tv.simulate(program).log] == ["   0.000  last  True", "   1.000  last  False"]
 
 
+def test_lock_that_a_thread_took_with_it_is_said_to_be_held_by_the_last_that_got_it():
+    def program():
+        lock = threading.Lock()
+
+        def pay(releases):
+            lock.acquire()
+            time.sleep(1)
+            if releases:
+                lock.release()
+
+        for name, releases in (("Ann", True), ("Bob", False), ("Cem", True)):
+            threading.Thread(target=pay, args=(releases,), name=name).start()
+
+    assert [(wait.thread, wait.holder) for wait in tv.simulate(program).deadlock] == [("Cem", "Bob")]
+
+
 def test_system_exit_in_a_thread_is_silent():
     def program():
         thread = threading.Thread(target=sys.exit, args=(3,))
