@@ -103,6 +103,26 @@ def test_primitive_in_a_module_of_the_learners_is_refused():
         del programs.forgotten
 
 
+def test_global_lock_is_no_matter_to_a_scenario_that_has_an_attribute_of_that_name():
+    source = """
+class Account:
+    def __init__(self):
+        self.forgotten = threading.Lock()
+
+def attribute():
+    with Account().forgotten:
+        return "fine"
+
+def itself():
+    return [lock.locked() for lock in [forgotten]]
+"""
+    names = {"threading": threading, "forgotten": threading.Lock(), "__name__": "__main__"}
+    exec(source, names)
+    assert tv.simulate(names["attribute"]).result() == "fine"
+    with pytest.raises(tv.MadeOutside, match="forgotten is a Lock made outside itself"):
+        tv.simulate(names["itself"])
+
+
 def test_primitive_given_as_an_argument_is_refused():
     with pytest.raises(tv.MadeOutside, match="argument 1 is a Lock made outside"):
         tv.simulate(lambda given: given, threading.Lock())

@@ -15,6 +15,7 @@ from time import sleep as early_sleep
 import pytest
 
 import threadviz as tv
+from threadviz.layout import lay_out
 
 from . import programs
 from .programs import FakeDatabase
@@ -186,6 +187,78 @@ def test_exception_that_nobody_asked_a_future_for_is_found():
 
     assert list(tv.simulate(pool, True).errors) == []
     assert {k: type(e) for k, e in tv.simulate(pool, False).errors.items()} == {"ThreadPoolExecutor-0_0": TypeError}
+
+
+def test_failed_call_of_a_pool_is_told_apart_from_a_thread_that_ended_and_is_crossed_out():
+    def program():
+        threading.Thread(target=int, args=("x",), name="parser").start()
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            executor.submit(time.sleep, 1)
+            executor.submit(time.sleep, -1)
+            executor.submit(time.sleep, 2)
+
+    run = tv.simulate(program)
+    lines = run.describe().splitlines()
+    assert "ThreadPoolExecutor-0_0: sleeps 1 s; sleeps 2 s; a call in it raises ValueError: sleep length" in lines[3]
+    assert lines[-3:-1] == [
+        "parser ended with ValueError: invalid literal for int() with base 10: 'x'",
+        "nobody asked for the ValueError of a call in ThreadPoolExecutor-0_0: sleep length must be non-negative",
+    ]
+    picture = lay_out(run.trace, 700)
+    assert picture.marks["error"] == [
+        (picture.x(0), picture.rows[1].middle),
+        (picture.x(1), picture.rows[2].middle),
+    ]
+
+
+def test_idle_worker_of_a_pool_waits_for_work():
+    def program():
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            executor.submit(time.sleep, 1)
+            time.sleep(3)
+
+    words = tv.simulate(program).describe().splitlines()
+    assert words[2] == "ThreadPoolExecutor-0_0: sleeps 1 s; waits for work, 2 s"
+
+
+def test_call_that_is_queued_when_a_run_deadlocks_is_never_made():
+    def program():
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            executor.submit(lambda: executor.submit(time.sleep, 1).result()).result()
+
+    run = tv.simulate(program)
+    assert (run.outcome, run.duration, run.trace.seconds_in["sleeping"]) == ("deadlock", 0, 0)
+
+
+def test_main_thread_can_be_joined_and_lives_until_its_last_line():
+    def program():
+        main = threading.current_thread()
+
+        def last():
+            print(main.is_alive())
+            main.join()
+            print(main.is_alive())
+
+        threading.Thread(target=last, name="last").start()
+        time.sleep(1)
+
+    assert [str(line) for line in tv.simulate(program).log] == ["   0.000  last  True", "   1.000  last  False"]
+
+
+def test_lock_that_a_thread_took_with_it_is_said_to_be_held_by_the_last_that_got_it():
+    def program():
+        lock = threading.Lock()
+
+        def pay(releases):
+            lock.acquire()
+            time.sleep(1)
+            if releases:
+                lock.release()
+
+        for name, releases in (("Ann", True), ("Bob", False), ("Cem", True)):
+            threading.Thread(target=pay, args=(releases,), name=name).start()
+
+    assert [(wait.thread, wait.holder) for wait in tv.simulate(program).deadlock] == [("Cem", "Bob")]
 
 
 def test_system_exit_in_a_thread_is_silent():

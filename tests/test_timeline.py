@@ -326,6 +326,20 @@ def test_abandoned_lane_is_torn_and_an_exception_named():
     assert picture.marks["error"] == [(picture.x(0.4), picture.rows[2].middle)]
 
 
+def test_daemon_abandoned_where_no_time_passes_does_not_run_after_the_main_thread():
+    events = (
+        TraceEvent(0, 0, "start", "heartbeat"),
+        TraceEvent(0, 1, "begin", cause=0),
+        TraceEvent(0, 0, "end"),
+        TraceEvent(0, 1, "abandon"),
+    )
+    now = (Span("running", 0, 0),)
+    lanes = (Lane("MainThread", now), Lane("heartbeat", now, daemon=True, ending="abandoned"))
+    picture = lay_out(Trace(lanes, events), 700)
+    ends = [max(b[2] for b in picture.boxes["running"] if b[1] == row.top) for row in picture.rows]
+    assert ends == [picture.x(3), picture.x(2)]
+
+
 def test_locks_held_at_the_same_time_have_a_stripe_each():
     picture = lay_out(traces.producer_consumer(), 700)
     assert len({top for _, top, _, _ in picture.held}) == 2

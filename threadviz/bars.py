@@ -132,6 +132,13 @@ def ending(trace: Trace, index: int) -> str:
     return lane.ending if lane.ending in ("abandoned", "stopped") else ""
 
 
+def add_failures(picture: Picture, row: Row, trace: Trace) -> None:
+    """Mark where a call that a pool made raised: its worker goes on, and nothing else would show it."""
+    for event in trace.events:
+        if event.kind == "failed" and event.lane == row.lane:
+            picture.marks["error"].append((picture.x(event.time), row.middle))
+
+
 def add_ending(picture: Picture, row: Row, lane: Lane, told: str) -> None:
     """Tear off an abandoned lane, cross out one that raised, and say so."""
     if not told:

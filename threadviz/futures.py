@@ -15,14 +15,15 @@ class SilentFutures:
         self._failed: dict[int, tuple[Any, str, BaseException]] = {}
         self._asked: set[int] = set()
 
-    def install(self, patches: Patches, is_ours: Callable[[], bool], thread: Callable[[], str]) -> None:
+    def install(self, patches: Patches, is_ours: Callable[[], bool], note: Callable[[BaseException], str]) -> None:
+        """`note` hears of each exception that a future gets, and says in which thread that is."""
         future = concurrent.futures.Future
         real_set, real_result, real_exception = future.set_exception, future.result, future.exception
         failed, asked = self._failed, self._asked
 
         def set_exception(self: Any, exception: BaseException | None) -> None:
             if is_ours() and exception is not None and not isinstance(exception, StopRun):
-                failed[id(self)] = (self, thread(), exception)
+                failed[id(self)] = (self, note(exception), exception)
             real_set(self, exception)
 
         def result(self: Any, timeout: float | None = None) -> Any:

@@ -5,7 +5,7 @@ from math import floor
 
 from matplotlib.ticker import MaxNLocator
 
-from threadviz.bars import STRIPE, add_bar, add_ending, add_held, ending, stripes
+from threadviz.bars import STRIPE, add_bar, add_ending, add_failures, add_held, ending, stripes
 from threadviz.causality import deadlock_cycle, endless_wait, shared_attributes, with_endless_waits
 from threadviz.crossings import add_arrows, add_deadlock, add_marks
 from threadviz.lettering import fit_middle, printable, width, wrap
@@ -66,6 +66,7 @@ def lay_out(trace: Trace, wide: float, high: float | None = None) -> Picture:
         add_held(picture, row, trace.lanes[row.lane], i, stop)
     picture.notes += add_marks(picture, trace)
     for row, told in zip(picture.rows, endings, strict=True):
+        add_failures(picture, row, trace)
         add_ending(picture, row, trace.lanes[row.lane], told)
     if not trace.lanes:
         picture.labels.append(Label(wide / 2, picture.height / 2, "no thread did anything", align="center"))
@@ -136,7 +137,7 @@ def _one_after_the_other(trace: Trace) -> Trace:
     last = len(trace.events)
     lanes = []
     for index, lane in enumerate(trace.lanes):
-        own = [k for k, e in enumerate(trace.events) if e.lane == index and e.kind != "deadlock"]
+        own = [k for k, e in enumerate(trace.events) if e.lane == index and e.kind not in ("deadlock", "abandon")]
         spans = [Span("running", k, k + 1) for k in own]
         if wait := endless_wait(lane):
             spans.append(replace(wait, start=own[-1] + 1 if own else 0, end=last))

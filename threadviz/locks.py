@@ -1,5 +1,6 @@
 """Virtual locks: what the standard library's own primitives stand on in a simulated run."""
 
+from dataclasses import replace
 from typing import Any
 
 from . import _real, frames
@@ -60,8 +61,11 @@ class Lock:
         self._locked = True
         self._holder = simulator.current
         for waiter in self._waiters:  # these wait on, for somebody else
-            if waiter.state == "waiting" and waiter.label.count(", then ") < 3:
-                waiter.label += f", then {self._holder.name}"
+            if waiter.state == "waiting":
+                if waiter.waits is not None:
+                    waiter.waits = replace(waiter.waits, holder=self._holder.name)
+                if waiter.label.count(", then ") < 3:
+                    waiter.label += f", then {self._holder.name}"
         return True
 
     def _wait_label(self, operation: Operation) -> tuple[Any, str]:

@@ -2,9 +2,11 @@
 
 import _thread
 import concurrent.futures
+import dis
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -95,7 +97,7 @@ def _may_hold(value: Any) -> bool:
 def _of_function(function: FunctionType) -> list[tuple[str, Any]]:
     found = []
     names = sorted(_names(function.__code__))
-    for name in names:
+    for name in sorted(_globals(function.__code__)):
         value = function.__globals__.get(name)
         if issubclass(type(value), ModuleType) and is_learners(getattr(value, "__file__", None) or "<frozen"):
             found += [(f"{name}.{each}", vars(value)[each]) for each in names if each in vars(value)]
@@ -108,6 +110,13 @@ def _of_function(function: FunctionType) -> list[tuple[str, Any]]:
             continue
     found += [(f"a default of {function.__name__}()", value) for value in function.__defaults__ or ()]
     return found
+
+
+@lru_cache(maxsize=1000)
+def _globals(code: CodeType) -> frozenset[str]:
+    """The global names that a function looks up; an attribute `x.lock` is no use of a global `lock`."""
+    loads = (each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    return frozenset(loads).union(*(_globals(each) for each in code.co_consts if isinstance(each, CodeType)))
 
 
 def _names(code: CodeType) -> set[str]:

@@ -129,10 +129,13 @@ class Run:
         lines = [words.describe(self.trace, self.title)]
         if self._error is not None and not isinstance(self._error, Deadlock):
             lines.append(_sentence(type(self._error).__name__, self._error))
-        told = list(self.errors.items())
-        lines += [_sentence(f"{name} ended with {type(error).__name__}", error) for name, error in told[:6]]
-        if len(told) > 6:
-            lines.append(f"and {len(told) - 6} more threads ended with an exception")
+        ended = sum(lane.ending == "raised" for lane in self.trace.lanes[1:])  # the rest of the errors are futures'
+        for number, (name, error) in enumerate(list(self.errors.items())[:6]):
+            kind = type(error).__name__
+            what = f"{name} ended with {kind}" if number < ended else f"nobody asked for the {kind} of a call in {name}"
+            lines.append(_sentence(what, error))
+        if len(self.errors) > 6:
+            lines.append(f"and {len(self.errors) - 6} more such exceptions")
         if self._error is not None or self.errors:
             lines.append(f"to run this again: {self.replay}")
         return "\n".join(lines)

@@ -159,7 +159,7 @@ class Runtime:
         simulator = self._simulator
         if thread is simulator.current.thread:
             raise RuntimeError("cannot join current thread")
-        task = simulator.tasks[0] if thread is _real.main_thread() else getattr(thread, "_threadviz", None)
+        task = self._task(thread)
         if task is None or task.simulator is not simulator:
             _real.join(thread, timeout)
             return
@@ -181,10 +181,16 @@ class Runtime:
             task.joiners.remove(simulator.current)
 
     def is_alive(self, thread: threading.Thread) -> bool:
-        task: Task | None = getattr(thread, "_threadviz", None)
+        task = self._task(thread)
         if task is None:
-            return thread is _real.main_thread() or _real.is_alive(thread)
+            return _real.is_alive(thread)
         return not task.finished and not task.simulator.ending
+
+    def _task(self, thread: threading.Thread) -> Task | None:
+        if thread is _real.main_thread():
+            return self._simulator.tasks[0]
+        task: Task | None = getattr(thread, "_threadviz", None)
+        return task
 
     # ---- the program's end --------------------------------------------------------------------------------------
 

@@ -78,6 +78,10 @@ def _simulate(
         if not simulator.ending:
             simulator.events.add_access(simulator.now, simulator.current, kind, what, value, line)
 
+    def note_failed(error: BaseException) -> str:
+        simulator.record("failed", type(error).__name__, str(error), line=frames.raised_at(error))
+        return simulator.current.name
+
     def main() -> None:
         try:
             kept["value"] = scenario(*args, **kwargs)
@@ -95,7 +99,7 @@ def _simulate(
         _keep_interpreter_settings(patches)
         output.install(patches)
         patches.call_later(output.close)
-        silent.install(patches, output.is_ours, lambda: simulator.current.name)
+        silent.install(patches, output.is_ours, note_failed)
         watch(patches, classes, note_access)
         try:
             simulator.run(main)

@@ -224,6 +224,7 @@ class Simulator:
 
         `what` it waits for and the thread, `holder`, that would have to act are told when nobody can go on.
         """
+        self.check()
         task = self.current
         task.timed_out = False
         if until is not None:

@@ -24,6 +24,7 @@ Kind = Literal[
     "write",
     "output",  # a line was printed or logged
     "error",  # a thread ended with an exception
+    "failed",  # a future got an exception: the call that a pool made raised it, and its worker goes on
     "abandon",  # the program ended and left a daemon thread where it stood
     "deadlock",  # nobody can go on
 ]

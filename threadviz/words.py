@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from threadviz.causality import LostUpdate, deadlock_cycle, endless_wait, lost_updates, with_endless_waits
-from threadviz.trace import Held, Lane, Span, Trace, Wait
+from threadviz.trace import Held, Lane, Span, Trace, TraceEvent, Wait
 
 THREADS, ITEMS, LOST, NOTES = 10, 8, 6, 3  # as many are told one by one; the rest is counted
 
@@ -110,16 +110,27 @@ def _life(trace: Trace, index: int, lane: Lane) -> str:
     if len(items) > ITEMS:
         items = [*items[:ITEMS], f"and {len(items) - ITEMS} more"]
     items += _holding(lane)
+    items += _failures(trace, index)
     match lane.ending:
         case "raised":
             error = next((e for e in trace.events if e.lane == index and e.kind == "error"), None)
-            told = ": ".join(clean(part) for part in (error.what, error.value) if part) if error else ""
-            items.append(f"ends with {told or 'an exception'}")
+            items.append(f"ends with {_error(error) if error else 'an exception'}")
         case "abandoned":
             items.append(f"abandoned at {seconds(lane.end)}, as the program ends and it is a daemon")
         case "stopped":
             items.append(f"stopped at {seconds(lane.end)}")
     return "; ".join(items)
+
+
+def _failures(trace: Trace, index: int) -> Iterable[str]:
+    failed = [event for event in trace.events if event.lane == index and event.kind == "failed"]
+    yield from (f"a call in it raises {_error(event)}" for event in failed[:NOTES])
+    if len(failed) > NOTES:
+        yield f"and {_count(len(failed) - NOTES, 'more call')} in it raised"
+
+
+def _error(event: TraceEvent) -> str:
+    return ": ".join(clean(part) for part in (event.what, event.value) if part) or "an exception"
 
 
 def _doing(span: Span, endless: bool) -> str:
@@ -135,6 +146,8 @@ def _doing(span: Span, endless: bool) -> str:
             return f"sleeps {lasted}{where}"
         case "waiting":
             return f"{label or 'waits for a lock'}, {lasted}{where}"
+        case "blocked" if label.startswith("waits "):
+            return f"{label}, {lasted}{where}"
         case "blocked":
             return f"blocked in {label} {lasted}{where}" if label else f"blocked {lasted}{where}"
 
