@@ -63,7 +63,7 @@ def call_site(frame: FrameType | None, known: FrameType | None = None) -> tuple[
         kind = KIND[frame.f_code.co_filename]
         if kind == LEARNERS:
             return frame, outermost
-        if frame is known:
+        if frame is known and not entered:
             return None, frame
         entered = entered or frame.f_code in _ENTRIES
         if kind != OWN and not entered:
@@ -151,13 +151,18 @@ def caller() -> FrameType:
     return sys._getframe(2)
 
 
-def outside() -> FrameType:
-    """The frame that called into this package."""
+def outside() -> FrameType | None:
+    """The frame that called into this package; None where it called itself, as at a run's end."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and KIND[frame.f_code.co_filename] == OWN:
         frame = frame.f_back
-    assert frame is not None
     return frame
+
+
+def called_by_learner() -> bool:
+    """Whether the learner's own code called into this package, and not a library's."""
+    frame = outside()
+    return frame is not None and is_learners(frame.f_code.co_filename)
 
 
 def raised_at(error: BaseException) -> int | None:

@@ -96,7 +96,7 @@ class Lock:
         if not self._locked:
             raise RuntimeError("release unlocked lock")
         if not simulator.ending:
-            if self in simulator.current.holding or frames.is_learners(frames.outside().f_code.co_filename):
+            if self in simulator.current.holding or frames.called_by_learner():
                 operation = simulator.begin_operation(f"{type(self).__name__}.release")
                 if not self._locked:  # somebody else released it while this thread stood before the call
                     raise RuntimeError("release unlocked lock")

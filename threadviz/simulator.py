@@ -231,7 +231,9 @@ class Simulator:
             task.timer = next(self._timer_numbers)
             heapq.heappush(self._timers, (until, task.timer, task))
         line = task.operation.line if task.operation else None
-        task.waits = Wait(task.name, what or label, holder.name if holder is not None else None, line)
+        task.waits = Wait(
+            task.name, (what or label).removeprefix("waits for "), holder.name if holder is not None else None, line
+        )
         task.enter(self.now, state, label, line)
         self._switch(self._next())
         task.timer = 0  # woken by somebody else, it no longer waits for the clock
@@ -392,7 +394,9 @@ class Simulator:
         task = self.current
         begun = task.operation
         caller = frames.outside()
-        if frames.KIND[caller.f_code.co_filename] == frames.OTHER:  # logging and such take locks of their own
+        if (
+            caller is None or frames.KIND[caller.f_code.co_filename] == frames.OTHER
+        ):  # logging and such take locks of their own
             return _NOISE
         learners, outermost = frames.call_site(caller, begun.frame if begun is not None else None)
         if outermost is None:
