@@ -78,6 +78,47 @@ def test_stopped_run_leaves_no_old_picture_behind(monkeypatch):
     assert ui.run.title.startswith("race(workers=4")
 
 
+def test_stopped_first_run_stops_the_cell(monkeypatch):
+    monkeypatch.setattr("threadviz.widgets.simulate", lambda *args, **kwargs: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        tv.interact(race, workers=(1, 8))
+
+
+def test_two_widgets_of_one_scenario_keep_their_own_runs():
+    first, second = tv.interact(race, workers=(1, 8)), tv.interact(race, workers=(1, 8))
+    first.controls["workers"].value = 5
+    assert (len(first.run.trace.lanes), len(second.run.trace.lanes)) == (6, 3)
+
+
+@pytest.mark.parametrize("error", [SystemExit("out"), KeyboardInterrupt(), BaseException("base"), RuntimeError("six")])
+def test_slider_goes_on_after_a_value_that_raises(error):
+    def scenario(n=1):
+        if n == 2:
+            raise error
+        return n
+
+    ui = tv.interact(scenario, n=(1, 3))
+    ui.controls["n"].value = 2
+    assert html.escape(f"raises {type(error).__name__}") in ui._outcome.value
+    ui.controls["n"].value = 3
+    assert ui.run.result() == 3
+
+
+def test_slider_goes_on_after_a_value_that_hangs(monkeypatch):
+    monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
+
+    def scenario(n=1):
+        while n == 2:
+            pass
+        return n
+
+    ui = tv.interact(scenario, n=(1, 3))
+    ui.controls["n"].value = 2
+    assert "outcome: stopped" in ui._outcome.value
+    ui.controls["n"].value = 3
+    assert ui.run.result() == 3
+
+
 def test_slider_values_come_without_the_noise_of_their_steps():
     ui = tv.interact(race, sleep=(0.0, 0.5, 0.1))
     ui.controls["sleep"].value = 0.1 + 0.2

@@ -166,6 +166,8 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
             seed = values.pop("seed") or None
             self._show(simulate(self._scenario, seed=seed, **values), loop)
         except KeyboardInterrupt:
+            if self._run is None:  # the very first run: there is no widget yet, and the cell itself is stopped
+                raise
             self._show_nothing("stopped; move a slider to run it again")
         except (ThreadvizError, TypeError, ValueError) as error:
             if self._run is None:
