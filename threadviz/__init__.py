@@ -2,7 +2,7 @@
 
 from .errors import AlreadyRunning, Deadlock, MadeOutside, ScheduleMismatch, Stuck, ThreadvizError
 from .magics import load_ipython_extension
-from .run import Run, simulate
+from .run import Run, record, simulate
 from .schedule import Schedule
 from .trace import Trace
 from .widgets import interact
@@ -21,5 +21,6 @@ __all__ = [
     "Trace",
     "interact",
     "load_ipython_extension",
+    "record",
     "simulate",
 ]

@@ -1,6 +1,7 @@
 """The real primitives, kept before anything is patched: what the engine itself must use."""
 
 import _thread
+import queue
 import threading
 import time
 
@@ -9,6 +10,9 @@ get_ident = _thread.get_ident
 perf_counter = time.perf_counter
 sleep = time.sleep
 main_thread = threading.main_thread
+start = threading.Thread.start
+start_new_thread = _thread.start_new_thread
+SimpleQueue = queue.SimpleQueue
 join = threading.Thread.join
 is_alive = threading.Thread.is_alive
 _checker = _thread.allocate_lock()  # always free

@@ -2,11 +2,14 @@
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
+from typing import TypeVar
 
 from threadviz.causality import LostUpdate, deadlock_cycle, endless_wait, lost_updates, with_endless_waits
 from threadviz.trace import Held, Lane, Span, Trace, TraceEvent, Wait
 
+_Interval = TypeVar("_Interval", Span, Held)
 THREADS, ITEMS, LOST, NOTES = 10, 8, 6, 3  # as many are told one by one; the rest is counted
 
 
@@ -15,7 +18,7 @@ def describe(trace: Trace, title: str = "") -> str:
 
     All times are seconds on the trace's clock, which the last lines name.  The same trace gives the same text.
     """
-    trace = with_endless_waits(trace)
+    trace = with_endless_waits(trace if trace.clock == "virtual" else _rounded(trace))
     told = [(clean(lane.name), _life(trace, index, lane)) for index, lane in enumerate(trace.lanes)]
     groups = [([name for name, _ in same], life) for life, same in groupby(told, key=lambda name_life: name_life[1])]
     lines = [clean(title)] if title else []
@@ -32,6 +35,18 @@ def describe(trace: Trace, title: str = "") -> str:
     if len(trace.notes) > NOTES:
         lines.append(f"and {_count(len(trace.notes) - NOTES, 'more note')}")
     return "\n".join(lines)
+
+
+def _rounded(trace: Trace) -> Trace:
+    """The trace in hundredths of a millisecond: more would only be noise of the real clock."""
+
+    def near(span: _Interval) -> _Interval:
+        return replace(span, start=round(span.start, 5), end=round(span.end, 5))
+
+    lanes = tuple(
+        replace(lane, spans=tuple(map(near, lane.spans)), held=tuple(map(near, lane.held))) for lane in trace.lanes
+    )
+    return replace(trace, lanes=lanes, duration=round(trace.duration, 5))
 
 
 def clean(text: str) -> str:
