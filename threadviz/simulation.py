@@ -13,6 +13,7 @@ from .locks import Lock
 from .output import LogLine, Output
 from .outside import survey
 from .patching import Patches, patched
+from .queues import watch_queues
 from .runtime import Runtime
 from .schedule import Policy, Schedule
 from .simulator import Simulator
@@ -71,6 +72,12 @@ def _simulate(
         if not simulator.ending:
             simulator.events.add_access(simulator.now, simulator.current, kind, what, value, line)
 
+    def begin_item() -> int | None:
+        return None if simulator.ending else simulator.begin_operation("queue").line
+
+    def note_item(kind: Kind, name: str, depth: str, line: int | None, cause: int | None) -> int:
+        return simulator.record(kind, name, depth, line, cause)
+
     def main() -> None:
         try:
             kept["value"] = scenario(*args, **kwargs)
@@ -89,6 +96,7 @@ def _simulate(
         patches.call_later(output.close)
         silent.install(patches, output.is_ours, lambda: simulator.current.name)
         watch(patches, classes, note_access)
+        watch_queues(patches, output.is_ours, begin_item, note_item, simulator.object_name)
         try:
             simulator.run(main)
         finally:
