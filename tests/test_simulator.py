@@ -605,6 +605,16 @@ def test_pool_that_nobody_shuts_down_ends_with_the_program():
     assert (run.exception(), run.duration, run.deadlock) == (None, 1, None)
 
 
+def test_idle_worker_of_a_pool_waits_for_work():
+    def program():
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            executor.submit(len, "")
+            time.sleep(1)
+
+    (idle,) = [span for span in tv.simulate(program).trace.lanes[1].spans if span.state == "blocked"]
+    assert (idle.label, idle.start, idle.end) == ("waits for work", 0, 1)
+
+
 def test_queued_future_can_be_cancelled():
     def program():
         with concurrent.futures.ThreadPoolExecutor(1) as executor:

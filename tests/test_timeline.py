@@ -175,6 +175,12 @@ def test_drawing_leaves_the_global_settings_and_pyplot_alone():
     assert done.stdout == "untouched\n", done.stderr
 
 
+def test_title_that_is_too_long_keeps_its_outcome():
+    ax = plot(traces.race(), "kitchen(clerks=2, " + "cooks=3, " * 40 + "room=4) → (20, 20)   simulated, 1.5 s")
+    (title,) = [text.get_text() for text in ax.texts if "kitchen" in text.get_text()]
+    assert title.startswith("kitchen(clerks=2, ") and title.endswith("→ (20, 20)   simulated, 1.5 s")
+
+
 def test_style_of_the_notebook_does_not_change_the_picture():
     plain = Timeline().png(traces.deadlock(), "t")
     dark = {"font.size": 20, "text.color": "red", "axes.facecolor": "black", "axes.grid": True, "lines.linewidth": 9,

@@ -69,6 +69,11 @@ def test_many_queues_are_counted():
     assert "and 3 more queues" in lines and sum("hand-overs" in line for line in lines) == 4
 
 
+def test_endless_wait_for_the_end_of_a_thread_is_a_sentence():
+    lane = Lane("A", (Span("blocked", 0, 1, "waits for the end of B", 3),), ending="deadlocked")
+    assert describe(Trace((lane,))).splitlines()[0] == "A: waits for the end of B, for ever (line 3)"
+
+
 def test_repetition_is_summed_up():
     assert describe(traces.producer_consumer()).splitlines()[:2] == [
         "producer: 4 times (sleeps 0.2 s); holds outer from 0.2 s to 0.7 s; holds inner from 0.3 s to 0.5 s",

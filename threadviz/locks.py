@@ -3,6 +3,7 @@
 from typing import Any
 
 from . import _real, frames
+from .patching import pool_module
 from .simulator import Operation, Simulator, Task
 from .tracing import printable
 
@@ -205,4 +206,5 @@ class RLock(Lock):
 
 
 def _idle(operation: Operation) -> str:
-    return "waits for work" if operation.name == "_worker" else operation.name
+    thread = operation.frame.f_locals.get("self") if operation.frame is not None else None
+    return "waits for work" if getattr(thread, "_target", None) is pool_module._worker else operation.name

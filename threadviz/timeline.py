@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from threadviz.drawing import CSS, EXACT, Drawing, same_digits
 from threadviz.encoding import encoded
 from threadviz.layout import lay_out, left_margin
-from threadviz.lettering import fit, printable
+from threadviz.lettering import fit_middle, printable
 from threadviz.picture import LETTERS, PAD, TITLE, Label, Picture
 from threadviz.stamps import DENSITY, stamp
 from threadviz.trace import Trace
@@ -94,7 +94,7 @@ class Timeline:
 
 
 def _title(picture: Picture, title: str) -> Label:
-    return Label(PAD, -15, fit(printable(title), picture.width - PAD, TITLE), TITLE)
+    return Label(PAD, -15, fit_middle(printable(title), picture.width - PAD, TITLE), TITLE)
 
 
 def _axis(picture: Picture) -> list[Label]:

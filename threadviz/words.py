@@ -164,6 +164,8 @@ def _doing(span: Span, endless: bool) -> str:
             return f"sleeps {lasted}{where}"
         case "waiting":
             return f"{label or 'waits for a lock'}, {lasted}{where}"
+        case "blocked" if label.startswith("waits for "):
+            return f"{label}, {lasted}{where}"
         case "blocked":
             return f"blocked in {label} {lasted}{where}" if label else f"blocked {lasted}{where}"
 
