@@ -9,6 +9,7 @@ from types import FrameType, GenericAlias
 from typing import Any
 
 from . import _real, frames
+from .queues import Traffic
 from .recorder import Note, Recorder, Track
 from .trace import State
 from .tracing import printable
@@ -59,11 +60,7 @@ class Lock:
             recorder.notes.append((perf_counter_ns(), track, "acquire", self, self._name, self._line(frame), cause))
 
     def _find_name(self) -> None:
-        main = sys._current_frames().get(self._recorder.all[0].thread.ident or 0)
-        found = frames.object_name(self._called, frames.outermost_first(main)) or frames.object_name(
-            self._called, frames.innermost_first(frames.caller())
-        )
-        self._name = printable(found or type(self._called).__name__)
+        self._name = printable(self._recorder.object_name(self._called) or type(self._called).__name__)
 
     def _line(self, frame: FrameType | None) -> int | None:
         while frame is not None and not frames.is_learners(frame.f_code.co_filename):
@@ -204,16 +201,31 @@ class SimpleQueue:
         self._real: Any = _real.SimpleQueue()
         self._waiters: list[Track] = []
         self._put: Note | None = None
+        self._depth = 0
+        self._guard = _real.allocate_lock()
+        self.traffic: Traffic | None = None
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         if self._waiters:
             self._put = self._recorder.note_call()
+        if self.traffic is not None:
+            with self._guard:  # so that the depths come in the order of the notes
+                self._depth += 1
+                self.traffic.went_in(item, self._depth, self.traffic.begin())
         self._real.put(item)
 
     def put_nowait(self, item: Any) -> None:
         self.put(item)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        item = self._get(block, timeout)
+        if self.traffic is not None:
+            with self._guard:
+                self._depth -= 1
+                self.traffic.came_out(item, self._depth, self.traffic.begin())
+        return item
+
+    def _get(self, block: bool, timeout: float | None) -> Any:
         recorder = self._recorder
         track = recorder.track()
         try:
@@ -247,7 +259,7 @@ class SimpleQueue:
         return got[0]
 
     def get_nowait(self) -> Any:
-        return self._real.get_nowait()
+        return self.get(False)
 
     def empty(self) -> bool:
         return bool(self._real.empty())

@@ -103,6 +103,12 @@ class Recorder:
         text = error_text(error).partition(": ")[2]
         self.note("error", type(error).__name__, text, line=frames.raised_at(error))
 
+    def object_name(self, wanted: object) -> str | None:
+        """What the learner calls `wanted`: in the main thread's frames first, then in the current thread's."""
+        main = sys._current_frames().get(self.all[0].thread.ident or 0)
+        found = frames.object_name(wanted, frames.outermost_first(main))
+        return found or frames.object_name(wanted, frames.innermost_first(frames.caller()))
+
     # ---- waiting ------------------------------------------------------------------------------------------------
 
     def wait(

@@ -15,6 +15,7 @@ from .futures import SilentFutures
 from .output import Output
 from .outside import look_outside
 from .patching import patched
+from .queues import watch_queues
 from .recorder import Recorder, hook_line
 from .schedule import Schedule
 from .trace import Kind
@@ -89,6 +90,9 @@ def _record(
         recorder.note("failed", type(error).__name__, str(error), line=frames.raised_at(error))
         return thread_name()
 
+    def begin_item() -> int | None:
+        return frames.user_call("queue")[1]
+
     output.now = lambda: ((perf_counter_ns() - recorder.began) / 1e9, thread_name())
     output.is_muted = lambda: recorder.stopping
     output.noted = lambda text: recorder.note("output", text)
@@ -102,6 +106,7 @@ def _record(
         silent.install(patches, output.is_ours, note_failed)
         recorder.install(patches)
         watch(patches, classes, note_access)
+        watch_queues(patches, recorded.SimpleQueue, output.is_ours, begin_item, recorder.note, recorder.object_name)
         recorder.began = perf_counter_ns()
         with interrupts.allowed():
             try:

@@ -5,6 +5,7 @@ from collections import deque
 from types import GenericAlias
 from typing import Any
 
+from .queues import Traffic
 from .simulator import Simulator, Task
 
 _FOREVER = "a queue of a finished run is empty, and the run that would fill it is over; make a new one"
@@ -17,6 +18,7 @@ class SimpleQueue:
         self._simulator: Simulator = Simulator.newest
         self._items: deque[Any] = deque()
         self._waiters: list[Task] = []
+        self.traffic: Traffic | None = None
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         self._put(item, "SimpleQueue.put")
@@ -31,6 +33,8 @@ class SimpleQueue:
             return
         operation = simulator.begin_call(name)
         self._items.append(item)
+        if self.traffic is not None:
+            self.traffic.went_in(item, len(self._items), operation.line)
         if self._waiters:
             simulator.wake(self._waiters.pop(0), operation.event)
 
@@ -44,8 +48,10 @@ class SimpleQueue:
 
     def _get(self, name: str, timeout: float | None) -> Any:
         simulator = self._simulator
+        line = None
         if not simulator.ending:
             operation = simulator.begin_call(name)
+            line = operation.line
             until = None if timeout is None else simulator.after(timeout)
             task = simulator.current
             while not self._items and timeout != 0:
@@ -61,7 +67,10 @@ class SimpleQueue:
             raise RuntimeError(_FOREVER)
         if not self._items:
             raise queue.Empty
-        return self._items.popleft()
+        item = self._items.popleft()
+        if self.traffic is not None and not simulator.ending:
+            self.traffic.came_out(item, len(self._items), line)
+        return item
 
     def empty(self) -> bool:
         return not self._items

@@ -11,6 +11,7 @@ from .locks import Lock
 from .output import Output
 from .outside import survey
 from .patching import patched
+from .queues import watch_queues
 from .runtime import Runtime
 from .schedule import Policy, Schedule
 from .simplequeue import SimpleQueue
@@ -57,6 +58,12 @@ def _simulate(
         simulator.record("failed", type(error).__name__, str(error), line=frames.raised_at(error))
         return simulator.current.name
 
+    def begin_item() -> int | None:
+        return None if simulator.ending else simulator.begin_operation("queue").line
+
+    def note_item(kind: Kind, name: str, depth: str, line: int | None, cause: int | None) -> int:
+        return simulator.record(kind, name, depth, line, cause)
+
     def main() -> None:
         try:
             kept["value"] = scenario(*args, **kwargs)
@@ -76,6 +83,7 @@ def _simulate(
         patches.call_later(output.close)
         silent.install(patches, output.is_ours, note_failed)
         watch(patches, classes, note_access)
+        watch_queues(patches, SimpleQueue, output.is_ours, begin_item, note_item, simulator.object_name)
         try:
             simulator.run(main)
         finally:
