@@ -45,6 +45,7 @@ ORDER = [
     "timeline",
     "run",
     "magics",
+    "for_real",
     "widgets",
     "__init__",
 ]
@@ -71,7 +72,7 @@ def test_imports_point_one_way(module):
 @pytest.mark.parametrize("module", MODULES)
 def test_only_widgets_imports_ipywidgets_and_only_drawing_imports_matplotlib(module):
     text = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
-    assert ("import ipywidgets" in text) == (module == "widgets")
+    assert ("import ipywidgets" in text) == (module in ("for_real", "widgets"))
     if ORDER.index(module) < ORDER.index("lettering"):
         assert "matplotlib" not in text
     if module not in ("simulator",):

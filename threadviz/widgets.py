@@ -11,7 +11,8 @@ import ipywidgets
 
 from . import timeline
 from .errors import ThreadvizError
-from .run import RESERVED, Run, check_scenario, simulate
+from .for_real import ForReal
+from .run import RESERVED, Run, check_scenario, record, simulate
 from .trace import Trace
 
 SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
@@ -105,6 +106,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         self._draw_by = 0.0
         self._busy = False
         self._run: Run | None = None
+        self.for_real = ForReal(lambda: record(self._scenario, **self._values()), self._beside)
         self.draws = 0
         seed = ipywidgets.IntSlider(
             0, 0, 20, description="shuffle the order (0: no)", style={"description_width": "initial"}
@@ -125,6 +127,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
                 self._picture,
                 self._log,
                 self._words,
+                self.for_real,
             ]
         )
         for control in self.controls.values():
@@ -133,7 +136,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def run(self) -> Run:
-        """The Run that belongs to where the controls stand now."""
+        """The newest Run, with the controls where they stand now unless it was stopped or refused there."""
         if self._waiting is not None:
             self._redraw()
         assert self._run is not None
@@ -161,10 +164,10 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         if self._busy:  # a movement in the middle of a run: the run's own redraw comes first
             return
         self._busy = True
+        self.for_real.clear()
         try:
-            values = {key: _plain(control.value) for key, control in self.controls.items()}
-            seed = values.pop("seed") or None
-            self._show(simulate(self._scenario, seed=seed, **values), loop)
+            seed = self.controls["seed"].value or None
+            self._show(simulate(self._scenario, seed=seed, **self._values()), loop)
         except KeyboardInterrupt:
             if self._run is None:  # the very first run: there is no widget yet, and the cell itself is stopped
                 raise
@@ -175,6 +178,17 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
             self._show_nothing(str(error))
         finally:
             self._busy = False
+
+    def _values(self) -> dict[str, Any]:
+        """What the controls say to the scenario's own parameters."""
+        return {key: _plain(control.value) for key, control in self.controls.items() if key != "seed"}
+
+    def _beside(self, recorded: Trace) -> Trace:
+        """Draw the simulated run on the time axis of a recorded one, too; returns its trace."""
+        trace = self.run.trace
+        self._stop_resting()
+        self._picture.value = self._timeline.png(trace, self.run.title, recorded)
+        return trace
 
     def _say(self, text: str) -> None:
         self._outcome.value = _large(text)
