@@ -26,6 +26,7 @@ ORDER = [
     "runtime",
     "causality",
     "words",
+    "chrome",
     "simulation",
     "lettering",
     "picture",
