@@ -41,6 +41,7 @@ ORDER = [
     "magics",
     "widgets",
     "__init__",
+    "__main__",
 ]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 
