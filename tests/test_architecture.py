@@ -31,6 +31,7 @@ ORDER = [
     "runtime",
     "causality",
     "words",
+    "chrome",
     "simulation",
     "recording",
     "lettering",
@@ -48,6 +49,7 @@ ORDER = [
     "for_real",
     "widgets",
     "__init__",
+    "__main__",
 ]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 

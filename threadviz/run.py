@@ -1,6 +1,7 @@
 """`Run`, what came of one execution of a scenario, and `simulate` and `record`, which make one."""
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 
 from . import timeline, words
 from .causality import deadlock_cycle
+from .chrome import trace_events
 from .errors import Deadlock, ThreadvizError
 from .frames import raised_at
 from .output import LogLine
@@ -150,8 +152,12 @@ class Run:
         return "\n".join(lines)
 
     def save(self, path: str | Path) -> None:
-        """Write the timeline to a `.png` or `.svg` file; ValueError for another ending."""
+        """Write the timeline to a `.png`, `.svg` or `.json` file; ValueError for another ending.
+
+        A `.json` file is a Chrome trace, which ui.perfetto.dev and chrome://tracing open.
+        """
         path = Path(path)
+        check_ending(path)
         if path.suffix == ".png":
             path.write_bytes(self.png())
         elif path.suffix == ".svg":
@@ -159,7 +165,7 @@ class Run:
             assert figure is not None
             figure.savefig(path, format="svg", metadata={"Date": None})
         else:
-            raise ValueError(f"cannot save {path.name!r}: the name must end in .png or .svg")
+            path.write_text(json.dumps(trace_events(self.trace, self.title)) + "\n", encoding="ascii")
 
     def __repr__(self) -> str:
         return self.describe()
@@ -258,6 +264,12 @@ def record(scenario: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
     done = record_once(scenario, args, kwargs)
     call = call_text(scenario, args, kwargs)
     return Run(call, done.trace, done.schedule, done.log, done.value, done.error, done.errors)
+
+
+def check_ending(path: Path) -> None:
+    """ValueError for a name that `Run.save` does not take."""
+    if path.suffix not in (".png", ".svg", ".json"):
+        raise ValueError(f"cannot save {path.name!r}: the name must end in .png, .svg or .json")
 
 
 def check_scenario(scenario: object, verb: str, reserved: tuple[str, ...]) -> None:
