@@ -233,3 +233,23 @@ def test_picture_is_sketched_while_the_slider_moves_and_sharp_at_rest():
     first, moving, resting = asyncio.run(move())
     assert first[0] == resting[0] == 2 * moving[0] == 2 * tv.timeline.WIDTH
     assert resting[1] == 2 * moving[1]
+
+
+def test_cores_are_a_control_of_their_own():
+    def crunch(threads=2):
+        for _ in range(threads):
+            threading.Thread(target=tv.work, args=(0.02,)).start()
+
+    ui = tv.interact(crunch, threads=(1, 4), cores=[("one GIL", None), ("2 cores, no GIL", 2)])
+    assert list(ui.controls) == ["threads", "cores", "seed"]
+    assert (ui.controls["cores"].label, ui.run.duration) == ("one GIL", 0.04)
+    ui.controls["cores"].label = "2 cores, no GIL"
+    assert ui.run.duration == 0.02
+    ui.controls["cores"].label = "one GIL"
+    assert ui.run.duration == 0.04
+
+
+def test_range_of_cores_is_a_slider():
+    ui = tv.interact(lambda: tv.work(0.02), cores=(1, 4))
+    assert ui.controls["cores"].value == 2
+    assert ui.run.title == "<lambda>() → None   simulated, no GIL, 2 cores, 0.02 s"

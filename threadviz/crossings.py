@@ -32,7 +32,7 @@ def add_arrows(picture: Picture, trace: Trace) -> int:
         _hand_over(picture, cause, effect, at)
     room = max(0, MOST_ARROWS - len(wakes))
     for cause, effect in starts[:room]:
-        _start(picture, cause, effect, at)
+        _start(picture, cause, effect.lane, trace.lanes[effect.lane].start, at)
     return max(0, len(wakes) - MOST_ARROWS) + max(0, len(starts) - room)
 
 
@@ -57,9 +57,10 @@ def _hand_over(picture: Picture, cause: TraceEvent, effect: TraceEvent, at: dict
     _keep_clear(picture, i, j, min(tail[0], head[0]), max(tail[0], head[0]))
 
 
-def _start(picture: Picture, cause: TraceEvent, effect: TraceEvent, at: dict[int, int]) -> None:
-    i, j = at[cause.lane], at[effect.lane]
-    x, begin = picture.x(cause.time), picture.x(effect.time)
+def _start(picture: Picture, cause: TraceEvent, child: int, since: float, at: dict[int, int]) -> None:
+    """Point at where the child's lane begins: it may have to wait before its first step."""
+    i, j = at[cause.lane], at[child]
+    x, begin = picture.x(cause.time), picture.x(since)
     from_y, to_y = picture.rows[i].middle, picture.rows[j].middle
     picture.stems.append([(x, from_y), (begin - STEM, from_y), (begin - STEM, to_y)])
     picture.arrows.append(((begin - STEM, to_y), (begin - 1, to_y)))

@@ -24,7 +24,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Protocol
 
-from . import _real
+from . import _real, cpu
 from .frames import is_learners
 
 pool_module: Any = concurrent.futures.thread
@@ -39,6 +39,7 @@ class Runtime(Protocol):
     SimpleQueue: type[Any]
 
     def sleep(self, *args: Any, **kwargs: Any) -> None: ...
+    def work(self, seconds: float) -> None: ...
     def clock_ns(self) -> int: ...
     def wall_ns(self) -> int: ...
     def get_ident(self) -> int: ...
@@ -95,6 +96,7 @@ def _table(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
 
     clock, wall = runtime.clock_ns, runtime.wall_ns
     yield time, "sleep", runtime.sleep
+    yield cpu, "spend", runtime.work
     yield time, "monotonic_ns", clock
     yield time, "perf_counter_ns", clock
     yield time, "time_ns", wall

@@ -39,7 +39,12 @@ class Finished:
 
 
 def simulate_once(
-    scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], policy: Policy, seed: int
+    scenario: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    policy: Policy,
+    seed: int,
+    cores: int | None = None,
 ) -> Finished:
     """Run `scenario` on the virtual clock.  KeyboardInterrupt and ScheduleMismatch come through; all else is kept."""
     classes = survey(scenario, args, kwargs, (Lock, SimpleQueue))
@@ -50,7 +55,7 @@ def simulate_once(
             raise AlreadyRunning(
                 "a run is going on already: a scenario cannot start another run, nor can another thread"
             )
-        return _simulate(scenario, args, kwargs, policy, seed, classes)
+        return _simulate(scenario, args, kwargs, policy, seed, classes, cores)
     finally:
         if mine in _running:
             _running.remove(mine)
@@ -63,8 +68,9 @@ def _simulate(
     policy: Policy,
     seed: int,
     classes: list[type],
+    cores: int | None,
 ) -> Finished:
-    simulator = Simulator(policy)
+    simulator = Simulator(policy, cores)
     output = Output(simulator.os_thread)
     runtime = Runtime(simulator, output)
     silent = SilentFutures()

@@ -30,7 +30,8 @@ def interact(scenario: Callable[..., Any], /, **abbreviations: Any) -> "Interact
         Builds its own state and uses threads; plain Python.
     **abbreviations
         A control for each parameter, as for `ipywidgets.interact`: `(min, max)`, `(min, max, step)`, a list, a bool
-        or a widget.  Parameters without one keep their default.
+        or a widget.  Parameters without one keep their default.  `cores` is that of `simulate`:
+        `cores=[("one GIL", None), ("2 cores, no GIL", 2)]`.
 
     Returns
     -------
@@ -51,6 +52,9 @@ def _controls(scenario: Callable[..., Any], abbreviations: dict[str, Any]) -> di
     parameters = inspect.signature(scenario).parameters
     controls = {}
     for key, abbreviation in abbreviations.items():
+        if key == "cores":  # simulate's own option, which check_scenario lets no scenario have
+            controls[key] = _control("interact", key, abbreviation, inspect.Parameter.empty)
+            continue
         if key not in parameters:
             raise TypeError(f"{name}() has no parameter {key!r}; it has {', '.join(parameters) or 'none'}")
         controls[key] = _control(name, key, abbreviation, parameters[key].default)
