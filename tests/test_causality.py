@@ -11,6 +11,7 @@ from threadviz.causality import (
     endless_wait,
     hand_overs,
     lost_updates,
+    queue_lives,
     shared_attributes,
     with_endless_waits,
 )
@@ -97,6 +98,32 @@ def test_hand_overs_are_causes_in_other_threads_only():
         TraceEvent(0, 0, "wake", cause=2),
     )
     assert hand_overs(Trace(lanes, events)) == (HandOver(0, 1), HandOver(2, 4))
+
+
+def test_wait_that_ends_with_a_get_is_told_by_the_get_of_that_very_item():
+    lanes = (Lane("A", ()), Lane("B", ()), Lane("C", ()))
+    events = (
+        TraceEvent(0, 0, "put", "q", "1"),
+        TraceEvent(0, 2, "put", "q", "2"),
+        TraceEvent(0, 1, "wake", "Queue.get", cause=1),  # woken by C's put, it gets A's item
+        TraceEvent(0, 0, "end"),
+        TraceEvent(0, 1, "get", "q", "1", cause=0),
+        TraceEvent(0, 1, "wake", "Queue.get", cause=1),  # in vain: somebody else was faster
+        TraceEvent(0, 1, "call", "Queue.get"),
+        TraceEvent(0, 1, "get", "q", "0", cause=1),
+    )
+    assert hand_overs(Trace(lanes, events)) == (HandOver(0, 4), HandOver(1, 5), HandOver(1, 7))
+
+
+def test_queue_starts_empty_and_hands_over_between_threads_only():
+    (life,) = queue_lives(traces.queues(items=2))
+    assert (life.name, life.maxsize, life.hand_overs) == ("orders", 4, 2)
+    assert life.steps == ((0, 0), (0, 1), (0.1, 2), (0.1, 1), (0.30000000000000004, 0))
+    assert life.most == (0.1, 2)
+    alone = (TraceEvent(0, 0, "queue", "q"), TraceEvent(0, 0, "put", "q", "1"), TraceEvent(0, 0, "get", "q", "0", 1, 1))
+    (life,) = queue_lives(Trace((Lane("A", ()),), alone))
+    assert (life.maxsize, life.hand_overs) == (None, 0)
+    assert queue_lives(traces.race()) == ()
 
 
 def test_attribute_set_up_before_the_others_begin_is_a_constant():

@@ -82,3 +82,22 @@ def test_unknown_option_gets_one_clear_sentence(shell):
     with pytest.raises(UsageError) as caught:
         shell.run_cell_magic("simulate", "--speed 3", "pass")
     assert str(caught.value) == "%%simulate takes only --seed N, not '--speed 3'"
+
+
+def test_failing_cell_is_run_again_by_its_own_magic(shell):
+    run = shell.run_cell_magic("simulate", "--seed 3", "1 / 0\n")
+    assert run.replay == "%%simulate --seed 3"
+    assert run.describe().splitlines()[-1] == "to run this again: %%simulate --seed 3"
+    assert shell.run_cell_magic("simulate", "", "1 / 0\n").replay == "%%simulate"
+
+
+def test_cell_is_recorded_on_real_threads(shell, capsys):
+    run = shell.run_cell_magic("record", "", EXAMPLE.replace("sleep(2)", "sleep(0.05)"))
+    assert (run.clock, run.trace.lanes[1].name) == ("real", "Thread-1 (thread_function)")
+    assert 0.05 <= run.duration < 2
+    assert [line.split(": ", 1)[1] for line in capsys.readouterr().out.splitlines()] == [
+        "Thread 1: starting",
+        "Thread 1: finishing",
+    ]
+    with pytest.raises(UsageError, match=r"%%record takes no options, not '--seed 3'"):
+        shell.run_cell_magic("record", "--seed 3", EXAMPLE)

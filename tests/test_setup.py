@@ -1,5 +1,6 @@
 """The set-up's own promises: one set of versions, stored notebook outputs, nothing of one machine."""
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -79,6 +80,19 @@ def test_notebook_stores_one_run_from_top_to_bottom(path):
             assert output.output_type != "error", f"{where} stores an error"
             assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), where
             assert "ipykernel_" not in str(output), f"{where} shows a path that differs in every run"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_function_or_class_of_a_notebook_is_defined_once_so_that_every_cell_can_be_run_again(path):
+    defined = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            lines = cell.source.splitlines()
+            source = "\n".join("" if line.startswith("%") else line for line in lines)
+            for node in ast.parse(source).body:
+                if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                    defined.setdefault(node.name, set()).add(ast.dump(node))
+    assert [name for name, bodies in defined.items() if len(bodies) > 1] == []
 
 
 def test_readme_lists_the_notebooks_that_exist():

@@ -37,6 +37,10 @@ SAMPLES = {
     "busy": traces.busy(),
     "very busy": traces.busy(8, 2000, 0.0005),
     "queue": traces.producer_consumer(),
+    "depth": traces.queues(),
+    "depth without a bound": traces.queues(maxsize=""),
+    "seven queues": traces.queues(7),
+    "many items": traces.queues(2, 900, "1000"),
     "names": traces.named("$x$", "<img src=x onerror=alert(1)>", "a\nb\x1b", "日本", "", "very long " * 30),
     "empty": traces.EMPTY,
     "no time at all": traces.INSTANT,
@@ -152,6 +156,12 @@ def test_drawing_leaves_the_global_settings_and_pyplot_alone():
     assert done.stdout == "untouched\n", done.stderr
 
 
+def test_title_that_is_too_long_keeps_its_outcome():
+    ax = plot(traces.race(), "kitchen(clerks=2, " + "cooks=3, " * 40 + "room=4) → (20, 20)   simulated, 1.5 s")
+    (title,) = [text.get_text() for text in ax.texts if "kitchen" in text.get_text()]
+    assert title.startswith("kitchen(clerks=2, ") and title.endswith("→ (20, 20)   simulated, 1.5 s")
+
+
 def test_style_of_the_notebook_does_not_change_the_picture():
     plain = Timeline().png(traces.deadlock(), "t")
     dark = {"font.size": 20, "text.color": "red", "axes.facecolor": "black", "axes.grid": True, "lines.linewidth": 9,
@@ -260,6 +270,55 @@ def test_hand_over_of_a_short_wait_gets_no_arrow():
         return len(lay_out(Trace(lanes, events, 100), 634).arrows)
 
     assert (arrows(0.4), arrows(0.6)) == (0, 1)
+
+
+def test_items_get_arrows_without_a_wait_and_share_the_cap():
+    picture = lay_out(traces.queues(), 700)
+    puts = [(picture.x(k * 0.1), picture.rows[0].bottom) for k in range(6)]
+    gets = [(picture.x((2 * k + 1) * 0.1), picture.rows[1].top - 1) for k in range(6)]
+    assert picture.arrows == list(zip(puts, gets, strict=True))
+    picture = lay_out(traces.queues(items=50), 700)
+    assert len(picture.arrows) == 30 and "20 more arrows are not drawn" in picture.notes
+
+
+def test_get_after_an_earlier_wait_is_not_taken_for_its_end():
+    lanes = (Lane("A", ()), Lane("B", (Span("blocked", 0, 5), Span("running", 5, 9))))
+    waited = TraceEvent(5, 1, "wake", cause=0), TraceEvent(5, 1, "wake", cause=0)
+    late = TraceEvent(9, 1, "wake", cause=0)
+    assert len(lay_out(Trace(lanes, (TraceEvent(5, 0, "call"), *waited[:1]), 9), 700).arrows) == 1
+    assert len(lay_out(Trace(lanes, (TraceEvent(5, 0, "call"), late), 9), 700).arrows) == 0
+
+
+def test_strip_shows_every_depth_over_its_time():
+    picture = lay_out(traces.queues(items=2), 700)  # 1, 2 for an instant, 1, 0: from 0, 0.1, 0.1, 0.3 s on
+    floor = max(bottom for _, _, _, bottom in picture.depth)
+    ((_, bound), _) = picture.stems[0]
+    unit = (floor - bound) / 4
+    first, second, third = picture.x(0), picture.x(0.1), picture.x(0.3)
+    expected = [
+        (first, floor - unit, second, floor),
+        (second - 1, floor - 2 * unit, second + 1, floor),
+        (second, floor - unit, third, floor),
+        (third, floor - 1.5, third + 1.5, floor),
+    ]
+    assert np.array(picture.depth) == pytest.approx(np.array(expected))
+    assert [label.text for label in picture.labels if label.y < picture.height and label.text.isdigit()] == ["1", "1"]
+
+
+def test_strip_is_named_with_its_bound():
+    assert [label.text for label in lay_out(traces.queues(), 700).names][2:] == ["queue orders", "at most 4"]
+    assert [label.text for label in lay_out(traces.queues(maxsize=""), 700).names][2:] == ["queue orders", "no bound"]
+
+
+def test_queues_that_are_not_shown_are_counted():
+    assert "3 more queues not shown" in lay_out(traces.queues(7), 700).notes
+    assert "there is no room for the queues" in lay_out(traces.queues(), 700, 60).notes
+    assert lay_out(traces.queues(), 700, 200).height == 200
+
+
+def test_nothing_is_added_to_the_picture_of_a_run_without_queues():
+    picture = lay_out(traces.race(), 700)
+    assert picture.depth == [] and picture.height == picture.lanes_end
 
 
 def test_started_thread_has_an_arrow_from_its_parent():

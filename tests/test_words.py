@@ -54,6 +54,26 @@ def test_every_ending_is_told():
     assert lines[3] == "spinner: runs 1 s; stopped at 1 s"
 
 
+def test_queue_is_told_with_its_bound_its_fullest_moment_and_its_hand_overs():
+    lines = describe(traces.queues()).splitlines()
+    assert lines[1] == (
+        "queue orders, at most 4: 0 items at the start, 4 at most (first at 0.5 s), 0 at the end; 6 hand-overs"
+    )
+    assert describe(traces.queues(maxsize="", items=1)).splitlines()[1] == (
+        "queue orders: 0 items at the start, 1 at most (first at 0 s), 0 at the end; 1 hand-over"
+    )
+
+
+def test_many_queues_are_counted():
+    lines = describe(traces.queues(7)).splitlines()
+    assert "and 3 more queues" in lines and sum("hand-overs" in line for line in lines) == 4
+
+
+def test_endless_wait_for_the_end_of_a_thread_is_a_sentence():
+    lane = Lane("A", (Span("blocked", 0, 1, "waits for the end of B", 3),), ending="deadlocked")
+    assert describe(Trace((lane,))).splitlines()[0] == "A: waits for the end of B, for ever (line 3)"
+
+
 def test_repetition_is_summed_up():
     assert describe(traces.producer_consumer()).splitlines()[:2] == [
         "producer: 4 times (sleeps 0.2 s); holds outer from 0.2 s to 0.7 s; holds inner from 0.3 s to 0.5 s",

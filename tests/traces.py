@@ -153,5 +153,25 @@ def producer_consumer() -> Trace:
     return Trace((Lane("producer", put, held), Lane("consumer", get)), tuple(events), 0.8)
 
 
+def queues(count: int = 1, items: int = 6, maxsize: str = "4") -> Trace:
+    """Each queue gets an item every 0.1 s and gives one every 0.2 s, without anybody waiting."""
+    events = []
+    for number in range(count):
+        name = f"orders-{number}" if count > 1 else "orders"
+        puts, depth = [], 0
+        events.append(TraceEvent(0, 0, "queue", name, maxsize))
+        for k in range(2 * items):
+            if k < items:
+                depth += 1
+                puts.append(len(events))
+                events.append(TraceEvent(k * 0.1, 0, "put", name, str(depth), 4))
+            if k % 2:
+                depth -= 1
+                events.append(TraceEvent(k * 0.1, 1, "get", name, str(depth), 8, puts[k // 2]))
+    end = (2 * items - 1) * 0.1
+    lanes = (Lane("clerk", (Span("sleeping", 0, end, "sleep"),)), Lane("cook", (Span("sleeping", 0, end, "sleep"),)))
+    return Trace(lanes, tuple(events), end)
+
+
 EMPTY = Trace(())
 INSTANT = race(2, 0.0)

@@ -3,7 +3,7 @@
 from .cpu import work
 from .errors import AlreadyRunning, Deadlock, MadeOutside, ScheduleMismatch, Stuck, ThreadvizError
 from .magics import load_ipython_extension
-from .run import Run, simulate
+from .run import Run, record, simulate
 from .schedule import Schedule
 from .trace import Trace
 from .widgets import interact
@@ -22,6 +22,7 @@ __all__ = [
     "Trace",
     "interact",
     "load_ipython_extension",
+    "record",
     "simulate",
     "work",
 ]

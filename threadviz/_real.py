@@ -1,6 +1,7 @@
 """The real primitives, kept before anything is patched: what the engine itself must use."""
 
 import _thread
+import queue
 import threading
 import time
 
@@ -11,6 +12,9 @@ perf_counter_ns = time.perf_counter_ns
 thread_time_ns = time.thread_time_ns
 sleep = time.sleep
 main_thread = threading.main_thread
+start = threading.Thread.start
+start_new_thread = _thread.start_new_thread
+SimpleQueue = queue.SimpleQueue
 join = threading.Thread.join
 is_alive = threading.Thread.is_alive
 _checker = _thread.allocate_lock()  # always free

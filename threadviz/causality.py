@@ -28,6 +28,21 @@ class HandOver:
     effect: int
 
 
+@dataclass(frozen=True, slots=True)
+class QueueLife:
+    """How full one queue was: `steps` are a time and the number of items from then on, the first one of zero items."""
+
+    name: str
+    maxsize: int | None  # None without a bound
+    steps: tuple[tuple[float, int], ...]
+    hand_overs: int  # items that one thread put and another one got
+
+    @property
+    def most(self) -> tuple[float, int]:
+        """When there were most items in it for the first time, and how many."""
+        return max(self.steps, key=lambda step: step[1])
+
+
 def deadlock_cycle(trace: Trace) -> tuple[Wait, ...]:
     """Return the waits of a deadlock that wait for one another in a circle.
 
@@ -76,13 +91,37 @@ def _differ(read: str, overwritten: str) -> bool:
 def hand_overs(trace: Trace) -> tuple[HandOver, ...]:
     """Return what made what possible in another thread, in the order of the effects.
 
-    Start and first step, release and acquire, put or set and the end of a wait for it.
+    Start and first step, release and acquire, put and get of the same item, set and the end of a wait for it.  A
+    wait that ends with a get is told by the get alone.
     """
-    return tuple(
-        HandOver(event.cause, index)
-        for index, event in enumerate(trace.events)
-        if event.cause is not None and trace.events[event.cause].lane != event.lane
-    )
+    found: list[HandOver] = []
+    ended_wait: dict[int, int] = {}  # lane -> place in `found` of a wait that ended in the lane's newest trace event
+    for index, event in enumerate(trace.events):
+        before = ended_wait.pop(event.lane, None)
+        if event.cause is None or trace.events[event.cause].lane == event.lane:
+            continue
+        if event.kind == "get" and before is not None:
+            found[before] = HandOver(-1, -1)
+        elif event.kind == "wake":
+            ended_wait[event.lane] = len(found)
+        found.append(HandOver(event.cause, index))
+    return tuple(over for over in found if over.cause >= 0)
+
+
+def queue_lives(trace: Trace) -> tuple[QueueLife, ...]:
+    """Return how full each queue was, in the order of their first use."""
+    bounds: dict[str, int | None] = {}
+    steps: dict[str, list[tuple[float, int]]] = {}
+    handed: dict[str, int] = {}
+    for event in trace.events:
+        if event.kind == "queue":
+            bounds[event.what] = int(event.value) if event.value else None
+            steps[event.what], handed[event.what] = [(0.0, 0)], 0
+        elif event.kind in ("put", "get"):
+            steps[event.what].append((event.time, int(event.value)))
+            other = event.cause is not None and trace.events[event.cause].lane != event.lane
+            handed[event.what] += event.kind == "get" and other
+    return tuple(QueueLife(name, bounds[name], tuple(steps[name]), handed[name]) for name in bounds)
 
 
 def shared_attributes(trace: Trace) -> frozenset[str]:

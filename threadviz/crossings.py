@@ -16,24 +16,29 @@ STEM = 9.0
 
 
 def add_arrows(picture: Picture, trace: Trace) -> int:
-    """Add arrows to started threads and to ended waits, long ones first; return how many were left out."""
+    """Add arrows: to ended waits, long ones first, to started threads, to gets; return how many were left out."""
     at = {row.lane: i for i, row in enumerate(picture.rows)}
     waits = _waits(trace)
-    starts, wakes = [], []
+    starts, wakes, items = [], [], []
     for over in hand_overs(trace):
         cause, effect = trace.events[over.cause], trace.events[over.effect]
         if cause.lane in at and effect.lane in at:
             if effect.kind == "begin":
                 starts.append((cause, effect))
-            elif (waited := _waited(waits[effect.lane], effect.time) * picture.scale) >= SHORTEST_WAIT:
+            elif (waited := _waited(waits[effect.lane], effect.time, picture.scale)) >= SHORTEST_WAIT:
                 wakes.append((waited, cause, effect))
+            elif effect.kind == "get":
+                items.append((cause, effect))
     wakes.sort(key=lambda wake: -wake[0])
     for _, cause, effect in wakes[:MOST_ARROWS]:
         _hand_over(picture, cause, effect, at)
     room = max(0, MOST_ARROWS - len(wakes))
     for cause, effect in starts[:room]:
         _start(picture, cause, effect.lane, trace.lanes[effect.lane].start, at)
-    return max(0, len(wakes) - MOST_ARROWS) + max(0, len(starts) - room)
+    room = max(0, room - len(starts))
+    for cause, effect in items[:room]:
+        _hand_over(picture, cause, effect, at)
+    return max(0, len(wakes) + len(starts) + len(items) - MOST_ARROWS)
 
 
 def _waits(trace: Trace) -> dict[int, list[Span]]:
@@ -43,9 +48,12 @@ def _waits(trace: Trace) -> dict[int, list[Span]]:
     )
 
 
-def _waited(waits: list[Span], until: float) -> float:
+def _waited(waits: list[Span], until: float, scale: float) -> float:
+    """Return how many pixels long the wait is that ends at `until`; 0 when none ends there."""
     at = bisect_left(waits, until, key=lambda span: span.start)
-    return min(waits[at - 1].end, until) - waits[at - 1].start if at else 0.0
+    if not at or (until - waits[at - 1].end) * scale >= 1:
+        return 0.0
+    return (min(waits[at - 1].end, until) - waits[at - 1].start) * scale
 
 
 def _hand_over(picture: Picture, cause: TraceEvent, effect: TraceEvent, at: dict[int, int]) -> None:

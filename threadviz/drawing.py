@@ -26,6 +26,7 @@ STYLES: dict[str, dict[str, Any]] = {  # in the order of drawing
     "ready": {"facecolor": "#33BBEE", "edgecolor": "#1A7FA6"},
     "running": {"facecolor": "#0072B2", "edgecolor": "#0072B2"},
     "held": {"facecolor": "#000000", "edgecolor": "none"},
+    "depth": {"facecolor": "#8CC9BC", "edgecolor": "#2B7A6B"},
 }
 MARKS: dict[str, dict[str, Any]] = {
     "read": {"marker": "o", "mfc": "white", "mec": GREY},
@@ -106,7 +107,8 @@ class Drawing:
         """Give every artist the picture's shapes; return those to be drawn, in order."""
         swatches = {name: (x, y - 5, x + 22, y + 5) for name, (x, y) in picture.legend}
         for name, patch in self._shapes.items():
-            boxes = picture.held if name == "held" else picture.boxes.get(name, [])  # type: ignore[call-overload]
+            own = {"held": picture.held, "depth": picture.depth}
+            boxes = own[name] if name in own else picture.boxes.get(name, [])  # type: ignore[call-overload]
             # the swatch is part of the path: each hatched path costs, however little it covers
             _reshape(patch, _boxes([*boxes, swatches[name]] if name in swatches else boxes))
         for kind, line in self._marks.items():

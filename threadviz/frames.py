@@ -165,6 +165,23 @@ def called_by_learner() -> bool:
     return frame is not None and is_learners(frame.f_code.co_filename)
 
 
+def user_call(name: str) -> tuple[str, int | None, FrameType | None]:
+    """The user-level operation that called into this package: its name, the learner's line, its outermost frame.
+
+    `name` is that of a primitive that the learner calls directly; there is no frame then.  There is no line where
+    the library itself makes the call, as a pool's idle worker does.
+    """
+    caller_frame = outside()
+    if caller_frame is None or KIND[caller_frame.f_code.co_filename] == OTHER:
+        return "library", None, caller_frame
+    learners, outermost = call_site(caller_frame)
+    line = learners.f_lineno if learners is not None else None
+    if outermost is None:
+        return name, line, None
+    known = KIND[outermost.f_code.co_filename] == OPERATIONS
+    return operation_name(outermost), line if known else None, outermost
+
+
 def raised_at(error: BaseException) -> int | None:
     """The line of the learner's code, innermost, that `error` came through."""
     line, traceback = None, error.__traceback__

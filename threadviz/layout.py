@@ -10,6 +10,7 @@ from threadviz.causality import deadlock_cycle, endless_wait, shared_attributes,
 from threadviz.crossings import add_arrows, add_deadlock, add_marks
 from threadviz.lettering import fit_middle, printable, width, wrap
 from threadviz.picture import LETTERS, PAD, SMALL, Label, Picture, Row
+from threadviz.strips import add_strips, name_labels, strip_names, strips_height
 from threadviz.trace import STATES, Held, Lane, Span, State, Trace
 from threadviz.words import deadlock_sentence
 
@@ -28,7 +29,8 @@ MARK_NAMES = {
 def left_margin(trace: Trace) -> float:
     """Return the room that the names of the lanes need, in CSS pixels."""
     shown = trace.lanes[:MOST_LANES]
-    names = (fit_middle(printable(lane.name), NAME_ROOM, LETTERS + 1) for lane in shown)
+    names = [fit_middle(printable(lane.name), NAME_ROOM, LETTERS + 1) for lane in shown]
+    names += [text for both in strip_names(trace, NAME_ROOM) for text in both]
     return max((width(name, LETTERS + 1) for name in names), default=0.0) + 16
 
 
@@ -68,6 +70,10 @@ def lay_out(trace: Trace, wide: float, high: float | None = None) -> Picture:
     for row, told in zip(picture.rows, endings, strict=True):
         add_failures(picture, row, trace)
         add_ending(picture, row, trace.lanes[row.lane], told)
+    if picture.height > picture.lanes_end:
+        picture.notes += add_strips(picture, trace, picture.lanes_end, end, stop if dies else None)
+    elif strips_height(trace):
+        picture.notes.append("there is no room for the queues")
     if not trace.lanes:
         picture.labels.append(Label(wide / 2, picture.height / 2, "no thread did anything", align="center"))
     picture.notes += [printable(note) for note in trace.notes[:3]]
@@ -96,9 +102,12 @@ def _rows(trace: Trace, wide: float, high: float | None, dies: bool) -> Picture:
         return above, 22.0 if roomy else 14.0, below
 
     roomy = len(lanes) <= ROOMY_LANES
-    if high is not None and top + len(lanes) * sum(strips(roomy)) > high:
+    queues = strips_height(trace)
+    if high is not None and top + len(lanes) * sum(strips(roomy)) + queues > high:
         roomy = False
-        lanes = lanes[: max(1, floor((high - top) / sum(strips(False))))]
+        if top + sum(strips(False)) + queues > high:
+            queues = 0.0
+        lanes = lanes[: max(1, floor((high - top - queues) / sum(strips(False))))]
     above, bar, below = strips(roomy)
     pitch = above + bar + below
     rows = tuple(Row(i, top + i * pitch + above, top + i * pitch + above + bar) for i in range(len(lanes)))
@@ -108,7 +117,10 @@ def _rows(trace: Trace, wide: float, high: float | None, dies: bool) -> Picture:
         Label(-8, row.middle, fit_middle(printable(lane.name), NAME_ROOM, size), size, "right")
         for row, lane in zip(rows, lanes, strict=True)
     )
-    return Picture(wide, max(needed, high or 0.0), rows, roomy, locks, names)
+    if queues:
+        names += tuple(name_labels(trace, needed, NAME_ROOM))
+    lanes_end = max(needed, (high or 0.0) - queues)
+    return Picture(wide, lanes_end + queues, rows, roomy, locks, names, lanes_end)
 
 
 def _circle_size(picture: Picture, trace: Trace) -> float:
@@ -163,7 +175,9 @@ def _legend_and_notes(picture: Picture, lasted: dict[State, str]) -> None:
     """Put under the axes what the colours, marks and arrows stand for, and what has to be said in words."""
     entries: list[tuple[str, str]] = [(s, f"{name} {lasted[s]}") for s, name in STATE_NAMES.items() if picture.boxes[s]]
     entries += [("held", "holds a lock")] if picture.held else []
-    entries += [("arrow", "starts a thread, or lets it go on")] if picture.arrows else []
+    entries += [("depth", "items in a queue")] if picture.depth else []
+    passes = ", or hands over an item" if picture.depth else ""
+    entries += [("arrow", f"starts a thread, or lets it go on{passes}")] if picture.arrows else []
     entries += [(kind, name) for kind, name in MARK_NAMES.items() if picture.marks[kind]]  # type: ignore[index]
     x, y = PAD, picture.height + 52
     for what, text in entries:

@@ -1,4 +1,4 @@
-"""`%load_ext threadviz`: the cell magic `%%simulate` shows any cell, such as a pasted example, as a timeline."""
+"""`%load_ext threadviz`: the cell magics `%%simulate` and `%%record` show any cell, such as a pasted example."""
 
 import argparse
 import dis
@@ -8,37 +8,55 @@ from typing import Any
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from .run import Run, simulate
+from .run import Run, record, simulate
 
-_parser = argparse.ArgumentParser(prog="%%simulate", add_help=False, exit_on_error=False)
+_parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
 _parser.add_argument("--seed", type=int, default=None, help="shuffle the order of threads that can go on")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Called by `%load_ext threadviz`."""
 
-    def simulate_cell(line: str, cell: str) -> Run | None:
-        return _simulate_cell(shell, line, cell)
+    def simulate_cell(line: str, cell: str) -> Run:
+        """Run the cell on the virtual clock, show it as a timeline: %%simulate [--seed N]"""
+        seed = _seed(line)
+        run = simulate(_scenario(shell, cell), seed=seed)
+        run.replay = "%%simulate" if seed is None else f"%%simulate --seed {seed}"
+        return _shown(run)
 
-    simulate_cell.__doc__ = "Run the cell on the virtual clock, show it as a timeline: %%simulate [--seed N]"
+    def record_cell(line: str, cell: str) -> Run:
+        """Run the cell on real threads, in real time, show it as a timeline: %%record"""
+        if line.strip():
+            raise UsageError(f"%%record takes no options, not {line!r}")
+        return _shown(record(_scenario(shell, cell)))
+
     register: Any = shell.register_magic_function
     register(simulate_cell, "cell", "simulate")
+    register(record_cell, "cell", "record")
 
 
-def _simulate_cell(shell: InteractiveShell, line: str, cell: str) -> Run | None:
+def _seed(line: str) -> int | None:
     try:
         options, unknown = _parser.parse_known_args(line.split())
     except argparse.ArgumentError as error:
         raise UsageError(f"%%simulate takes only --seed N, not {line!r}: {error}") from error
     if unknown:
         raise UsageError(f"%%simulate takes only --seed N, not {line!r}")
+    seed: int | None = options.seed
+    return seed
+
+
+def _scenario(shell: InteractiveShell, cell: str) -> FunctionType:
     # a magic's first line is not in `cell`: an empty one in its place keeps the line numbers those of the notebook
     transform: Any = shell.transform_cell
     source = "\n" + transform(cell)
     filename = shell.compile.cache(source, shell.execution_count, raw_code=cell)
     code: CodeType = compile(source, filename, "exec")
     _forget_what_the_cell_makes(code, shell.user_ns)
-    run = simulate(FunctionType(code, shell.user_ns, "cell"), seed=options.seed)
+    return FunctionType(code, shell.user_ns, "cell")
+
+
+def _shown(run: Run) -> Run:
     if run.log:
         print(run.log)
     return run

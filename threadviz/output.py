@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import _real
 from .patching import Patches
 
 
@@ -59,17 +58,17 @@ class Output:
     `now` gives seconds and the thread's name; `noted` hears of every line; nothing is kept while muted.
     """
 
-    def __init__(self, os_thread: int) -> None:
+    def __init__(self, is_ours: Callable[[], bool]) -> None:
         self.lines: list[LogLine] = []
         self.now: Callable[[], tuple[float, str]] = lambda: (0.0, "")
         self.noted: Callable[[str], object] = lambda text: None
         self.is_muted: Callable[[], bool] = lambda: False
         self.open = False
-        self._os_thread = os_thread
+        self._is_ours = is_ours
         self._partial: dict[str, str] = {}
 
     def is_ours(self) -> bool:
-        return self.open and _real.get_ident() == self._os_thread
+        return self.open and self._is_ours()
 
     def write(self, text: str) -> None:
         _, thread = self.now()

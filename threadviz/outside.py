@@ -35,7 +35,18 @@ def survey(
 
     `virtual` are the classes of primitives that earlier runs made.
     """
+    classes, shared = look_outside(scenario, args, kwargs, virtual)
+    for path, kind, advice in shared:
+        raise MadeOutside(f"{path} {kind}, {advice}")
+    return classes
+
+
+def look_outside(
+    scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], virtual: tuple[type, ...] = ()
+) -> tuple[list[type], list[tuple[str, str, str]]]:
+    """The learner's classes, and each primitive made outside: what it is called, that it is one, why that is bad."""
     classes = []
+    shared = []
     name = getattr(scenario, "__name__", type(scenario).__name__)
     for path, value in _reachable(scenario, args, kwargs):
         kind = type(value)  # not isinstance, which may run the learner's own __getattribute__
@@ -43,18 +54,25 @@ def survey(
             if is_learners_class(value):
                 classes.append(value)
             if issubclass(value, _thread._local) and value is not _thread._local:
-                raise MadeOutside(
-                    f"class {path} is made from threading.local outside {name}(), so its threads would share one copy; "
-                    f"define it inside {name}(), so that every run starts fresh"
+                shared.append(
+                    (
+                        f"class {path}",
+                        f"is made from threading.local outside {name}()",
+                        f"so its threads would share one copy; "
+                        f"define it inside {name}(), so that every run starts fresh",
+                    )
                 )
         elif issubclass(kind, (*_MADE_OUTSIDE, *virtual)) or (issubclass(kind, threading.Thread) and not value.ident):
             called = {"lock": "Lock", "_local": "local"}.get(kind.__name__, kind.__name__)
             article = "an" if called[0] in "AEIOUR" else "a"
-            raise MadeOutside(
-                f"{path} is {article} {called} made outside {name}(), where it would outlive the run; "
-                f"create it inside {name}(), so that every run starts fresh"
+            shared.append(
+                (
+                    path,
+                    f"is {article} {called} made outside {name}()",
+                    f"where it would outlive the run; create it inside {name}(), so that every run starts fresh",
+                )
             )
-    return classes
+    return classes, shared
 
 
 def _reachable(

@@ -1,7 +1,7 @@
 """Puts a runtime in place of the real primitives for the length of a run, and always puts them back.
 
-Only the OS thread that runs the scenario sees the runtime; every other one, such as the notebook kernel's own,
-goes on using the real primitives through the same names.
+Only the OS threads of the run see the runtime; every other one, such as the notebook kernel's own, goes on using the
+real primitives through the same names.
 """
 
 import _thread
@@ -33,21 +33,20 @@ pool_module: Any = concurrent.futures.thread
 class Runtime(Protocol):
     """What a run puts in place of the primitives; simulated and recorded runs stand behind this one interface."""
 
-    os_thread: int
+    # a virtual one also has `clock_ns`, `wall_ns`, `get_ident`, `current_thread`, `enumerate` and `is_alive`
+
+    virtual: bool  # whether clocks, thread identities and chance are the run's own, too
     Lock: type[Any]
     RLock: type[Any]
     SimpleQueue: type[Any]
 
+    def is_ours(self) -> bool:
+        """Whether the OS thread that asks belongs to the run."""
+
     def sleep(self, *args: Any, **kwargs: Any) -> None: ...
     def work(self, seconds: float) -> None: ...
-    def clock_ns(self) -> int: ...
-    def wall_ns(self) -> int: ...
-    def get_ident(self) -> int: ...
-    def current_thread(self) -> threading.Thread: ...
-    def enumerate(self) -> list[threading.Thread]: ...
     def start(self, thread: threading.Thread) -> None: ...
     def join(self, thread: threading.Thread, timeout: float | None = None) -> None: ...
-    def is_alive(self, thread: threading.Thread) -> bool: ...
     def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int: ...
 
 
@@ -90,13 +89,26 @@ class Patches:
 
 def _table(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """What is patched, written once: (owner, name, the runtime's version)."""
+    yield time, "sleep", runtime.sleep
+    yield cpu, "spend", runtime.work
+    for name in ("_exit", "abort", "execv", "execve", "fork", "forkpty"):
+        yield os, name, _refused(f"os.{name}() would end or double the whole notebook; to end a thread, let it return")
+    for name in ("alarm", "setitimer"):
+        yield signal, name, _refused(f"signal.{name}() would stop the clock that ends a stuck run; use threading.Timer")
+    yield signal, "signal", _signal(signal.signal)
+    yield _thread, "start_new_thread", runtime.start_new_thread
+    yield _thread, "start_new", runtime.start_new_thread
+    yield threading.Thread, "start", runtime.start
+    yield threading.Thread, "join", runtime.join
+    if runtime.virtual:
+        yield from _virtual_table(runtime)
 
+
+def _virtual_table(runtime: Any) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     def seconds(clock: Callable[[], int]) -> Callable[[], float]:
         return lambda: clock() / 1e9
 
     clock, wall = runtime.clock_ns, runtime.wall_ns
-    yield time, "sleep", runtime.sleep
-    yield cpu, "spend", runtime.work
     yield time, "monotonic_ns", clock
     yield time, "perf_counter_ns", clock
     yield time, "time_ns", wall
@@ -107,23 +119,14 @@ def _table(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
         yield time, name, _with_default(getattr(time, name), lambda: wall() / 1e9, 0)
     for name in ("strftime", "asctime"):
         yield time, name, _with_default(getattr(time, name), lambda: time.localtime(), int(name == "strftime"))
-    for name in ("_exit", "abort", "execv", "execve", "fork", "forkpty"):
-        yield os, name, _refused(f"os.{name}() would end or double the whole notebook; to end a thread, let it return")
-    for name in ("alarm", "setitimer"):
-        yield signal, name, _refused(f"signal.{name}() would stop the clock that ends a stuck run; use threading.Timer")
-    yield signal, "signal", _signal(runtime, signal.signal)
     yield threading, "get_ident", runtime.get_ident
     yield _thread, "get_ident", runtime.get_ident
-    yield _thread, "start_new_thread", runtime.start_new_thread
-    yield _thread, "start_new", runtime.start_new_thread
     yield _thread, "_count", lambda: len(runtime.enumerate()) - 1
     yield threading, "current_thread", runtime.current_thread
     yield threading, "currentThread", runtime.current_thread
     yield threading, "enumerate", runtime.enumerate
     yield threading, "active_count", lambda: len(runtime.enumerate())
     yield threading, "activeCount", lambda: len(runtime.enumerate())
-    yield threading.Thread, "start", runtime.start
-    yield threading.Thread, "join", runtime.join
     yield threading.Thread, "is_alive", runtime.is_alive
 
 
@@ -134,9 +137,9 @@ def _refused(why: str) -> Callable[..., Any]:
     return refuse
 
 
-def _signal(runtime: Runtime, real: Callable[..., Any]) -> Callable[..., Any]:
+def _signal(real: Callable[..., Any]) -> Callable[..., Any]:
     def set_handler(number: int, handler: Any) -> Any:
-        if runtime.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread():
             raise ValueError("signal only works in main thread of the main interpreter")
         if number == getattr(signal, "SIGALRM", None):
             raise RuntimeError("SIGALRM is the clock that ends a stuck run; use threading.Timer")
@@ -155,10 +158,10 @@ def _with_default(real: Callable[..., Any], default: Callable[[], Any], position
 
 
 def _dispatcher(runtime: Runtime, real: Callable[..., Any], virtual: Callable[..., Any]) -> Callable[..., Any]:
-    os_thread, get_ident = runtime.os_thread, _real.get_ident
+    is_ours = runtime.is_ours
 
     def dispatch(*args: Any, **kwargs: Any) -> Any:
-        return (virtual if get_ident() == os_thread else real)(*args, **kwargs)
+        return (virtual if is_ours() else real)(*args, **kwargs)
 
     dispatch.__name__ = dispatch.__qualname__ = real.__name__
     return dispatch
@@ -166,10 +169,10 @@ def _dispatcher(runtime: Runtime, real: Callable[..., Any], virtual: Callable[..
 
 def _factory(runtime: Runtime, real: Callable[..., Any], virtual: type) -> type:
     """A class, as some code subclasses or asks isinstance; making one gives the real thing to other OS threads."""
-    os_thread, get_ident = runtime.os_thread, _real.get_ident
+    is_ours = runtime.is_ours
 
     def make(cls: type, *args: Any, **kwargs: Any) -> Any:
-        if get_ident() != os_thread:
+        if not is_ours():
             return real(*args, **kwargs)
         return object.__new__(cls)
 
@@ -188,13 +191,8 @@ def patched(runtime: Runtime, namespaces: Iterable[dict[str, Any]], seed: int) -
 
 
 def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, Any]], seed: int) -> None:
-    random_state = random.getstate()
-    patches.call_later(lambda: random.setstate(random_state))
-    random.seed(seed)
-    if gc.isenabled():  # a finalizer must not run at another point in another run
-        patches.call_later(gc.enable)
-        gc.disable()
-
+    if runtime.virtual:
+        _leave_nothing_to_chance(patches, runtime, seed)
     for module in (threading, time, queue):  # the learner's code may delete or replace any name in them
         patches.call_later(partial(vars(module).update, dict(vars(module))))
         patches.call_later(partial(sys.modules.__setitem__, module.__name__, module))
@@ -218,7 +216,8 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
     replace(_thread, "RLock", rlock)
     replace(threading, "RLock", rlock)
     early[id(_real.RLockType)] = rlock
-    replace(threading, "local", _Local)
+    if runtime.virtual:
+        replace(threading, "local", _Local)
     replace(queue, "SimpleQueue", _factory(runtime, queue.SimpleQueue, runtime.SimpleQueue))
     for module, name in (  # copies that the standard library's modules took
         (threading, "_time"),
@@ -226,29 +225,39 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
         (_threading_local, "current_thread"),
         (_threading_local, "RLock"),
     ):
-        patches.attribute(module, name, early[id(vars(module)[name])])
+        if id(vars(module)[name]) in early:
+            patches.attribute(module, name, early[id(vars(module)[name])])
     patches.attribute(pool_module, "_global_shutdown_lock", lock())
     patches.attribute(pool_module, "_shutdown", False)
     patches.attribute(pool_module.ThreadPoolExecutor, "_counter", itertools.count().__next__)
     patches.attribute(threading, "_counter", itertools.count(1).__next__)
-    for cls in (threading.Thread, concurrent.futures.Future):
-        _number(patches, cls, runtime)
-    patches.attribute(logging, "_startTime", _log_start(runtime))
     for names in (*namespaces, *(vars(module) for module in learners_modules())):
         for name, value in list(names.items()):
             if id(value) in early and not name.startswith("__"):
                 patches.item(names, name, early[id(value)])
 
 
+def _leave_nothing_to_chance(patches: Patches, runtime: Any, seed: int) -> None:
+    random_state = random.getstate()
+    patches.call_later(lambda: random.setstate(random_state))
+    random.seed(seed)
+    if gc.isenabled():  # a finalizer must not run at another point in another run
+        patches.call_later(gc.enable)
+        gc.disable()
+    for cls in (threading.Thread, concurrent.futures.Future):
+        _number(patches, cls, runtime)
+    patches.attribute(logging, "_startTime", _log_start(runtime))
+
+
 def _number(patches: Patches, cls: Any, runtime: Runtime) -> None:
     """Hash by order of making, not by address: the library keeps threads and futures in sets and walks them."""
     numbers = itertools.count(1)
     real = cls.__init__
-    os_thread, get_ident = runtime.os_thread, _real.get_ident
+    is_ours = runtime.is_ours
 
     @functools.wraps(real)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        if get_ident() == os_thread:
+        if is_ours():
             self.__dict__["_threadviz_number"] = next(numbers)
         real(self, *args, **kwargs)
 
@@ -259,9 +268,9 @@ def _number(patches: Patches, cls: Any, runtime: Runtime) -> None:
     patches.attribute(cls, "__hash__", hashed)
 
 
-def _log_start(runtime: Runtime) -> float | int:
+def _log_start(runtime: Any) -> float | int:
     nanoseconds = runtime.wall_ns()
-    return nanoseconds if isinstance(logging._startTime, int) else nanoseconds / 1e9  # type: ignore[attr-defined]
+    return nanoseconds if isinstance(logging._startTime, int) else nanoseconds / 1e9  # type: ignore[attr-defined,no-any-return]
 
 
 _looked_at: list[int] = [0]  # how many modules there were when they were last looked at; there are many

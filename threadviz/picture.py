@@ -61,12 +61,14 @@ class Picture:
     roomy: bool  # there is room for labels beside the bars
     stripes: int = 0  # that the strip for locks has room for
     names: tuple[Label, ...] = ()
+    lanes_end: float = 0.0  # below this come the queues
     scale: float = 1.0  # pixels a second
     ticks: tuple[float, ...] = ()  # seconds
     axis: str = ""
     below: float = 0.0  # room under the axes for the axis, the legend and the notes
     boxes: dict[State, list[Box]] = field(default_factory=lambda: defaultdict(list))
     held: list[Box] = field(default_factory=list)
+    depth: list[Box] = field(default_factory=list)  # of queues
     arrows: list[tuple[Point, Point]] = field(default_factory=list)
     stems: list[list[Point]] = field(default_factory=list)  # from a parent to where its child's arrow starts
     circle: list[tuple[Point, Point]] = field(default_factory=list)  # who waits for whom in a deadlock

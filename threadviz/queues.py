@@ -1,72 +1,110 @@
-"""The virtual twin of the one queue that CPython writes in C; the others run unchanged on virtual locks."""
+"""Sees items go into and out of the queues that the learner's code makes, and which put each item came from.
+
+The library's own queues, such as that of a pool, are not looked at.
+"""
 
 import queue
-from collections import deque
-from types import GenericAlias
+import sys
+from collections.abc import Callable
 from typing import Any
 
-from .simulator import Simulator, Task
+from .frames import is_learners
+from .patching import Patches
+from .trace import Kind
 
-_FOREVER = "a queue of a finished run is empty, and the run that would fill it is over; make a new one"
+Begin = Callable[[], int | None]
+Note = Callable[[Kind, str, str, int | None, Any], Any]
 
 
-class SimpleQueue:
-    """CPython's `queue.SimpleQueue` on the virtual clock: unbounded, first in first out, as are those who wait."""
+class Traffic:
+    """One queue's items: what is in it, and the trace event of the put that each came from."""
 
-    def __init__(self) -> None:
-        self._simulator: Simulator = Simulator.newest
-        self._items: deque[Any] = deque()
-        self._waiters: list[Task] = []
+    def __init__(self, watched: Any, begin: Begin, note: Note, name_of: Callable[[object], str]) -> None:
+        self.watched = watched
+        self.begin = begin  # the operation that is going on; gives its line
+        self._note = note
+        self._name_of = name_of
+        self._name = ""
+        self._newest_first = isinstance(watched, queue.LifoQueue)
+        self._puts: dict[int, list[tuple[object, Any]]] = {}  # keeps the items, as an id may be used again
 
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        self._put(item, "SimpleQueue.put")
+    def went_in(self, item: object, depth: int, line: int | None) -> None:
+        name = self._known_as(line)
+        self._puts.setdefault(id(item), []).append((item, self._note("put", name, str(depth), line, None)))
 
-    def put_nowait(self, item: Any) -> None:
-        self._put(item, "SimpleQueue.put_nowait")
+    def came_out(self, item: object, depth: int, line: int | None, thrown_away: bool = False) -> None:
+        name = self._known_as(line)
+        puts = self._puts.get(id(item))
+        cause = puts.pop(-1 if self._newest_first else 0)[1] if puts else None
+        if puts == []:
+            del self._puts[id(item)]
+        self._note("get", name, str(depth), line, None if thrown_away else cause)
 
-    def _put(self, item: Any, name: str) -> None:
-        simulator = self._simulator
-        if simulator.ending:
-            self._items.append(item)
-            return
-        operation = simulator.begin_call(name)
-        self._items.append(item)
-        if self._waiters:
-            simulator.wake(self._waiters.pop(0), operation.event)
+    def _known_as(self, line: int | None) -> str:
+        if not self._name:
+            self._name = self._name_of(self.watched)
+            maxsize = getattr(self.watched, "maxsize", 0)
+            self._note("queue", self._name, str(maxsize) if maxsize > 0 else "", line, None)
+        return self._name
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        if block and timeout is not None and timeout < 0:
-            raise ValueError("'timeout' must be a non-negative number")
-        return self._get("SimpleQueue.get", timeout if block else 0)
 
-    def get_nowait(self) -> Any:
-        return self._get("SimpleQueue.get_nowait", 0)
+def watch_queues(
+    patches: Patches,
+    simple: Any,
+    is_ours: Callable[[], bool],
+    begin: Begin,
+    note: Note,
+    object_name: Callable[[object], str | None],
+) -> None:
+    """Call `note(kind, name, depth, line, cause)` for each item that goes into or out of a queue of the learner's.
 
-    def _get(self, name: str, timeout: float | None) -> Any:
-        simulator = self._simulator
-        if not simulator.ending:
-            operation = simulator.begin_call(name)
-            until = None if timeout is None else simulator.after(timeout)
-            task = simulator.current
-            while not self._items and timeout != 0:
-                self._waiters.append(task)
-                try:
-                    if not simulator.block("blocked", operation.told, until):
-                        break
-                    simulator.end_wait(operation)
-                finally:
-                    if task in self._waiters:
-                        self._waiters.remove(task)
-        elif not self._items and timeout is None:
-            raise RuntimeError(_FOREVER)
-        if not self._items:
-            raise queue.Empty
-        return self._items.popleft()
+    `simple` is the run's SimpleQueue, which tells its own `traffic`.  `begin()` is called before, and gives the line.
+    Both are called where the queue is locked against other threads.
+    """
+    names: list[str] = []
 
-    def empty(self) -> bool:
-        return not self._items
+    def name_of(watched: object) -> str:
+        name = found = object_name(watched) or f"queue {len(names) + 1}"
+        number = 2
+        while name in names:
+            name, number = f"{found} ({number})", number + 1
+        names.append(name)
+        return name
 
-    def qsize(self) -> int:
-        return len(self._items)
+    for cls, look_at in ((queue.Queue, _look_at_queue), (simple, _look_at_simple)):
+        patches.attribute(cls, "__init__", _made(cls, look_at, patches, is_ours, begin, note, name_of))
 
-    __class_getitem__: Any = classmethod(GenericAlias)
+
+def _made(cls: Any, look_at: Any, patches: Patches, is_ours: Callable[[], bool], *noted: Any) -> Any:
+    real = cls.__init__
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        real(self, *args, **kwargs)
+        if is_ours() and is_learners(sys._getframe(1).f_code.co_filename):
+            look_at(patches, self, Traffic(self, *noted))
+
+    return __init__
+
+
+def _look_at_queue(patches: Patches, watched: Any, traffic: Traffic) -> None:
+    real_put, real_get = watched._put, watched._get
+
+    def put(item: Any) -> None:
+        line = traffic.begin()
+        real_put(item)
+        traffic.went_in(item, watched._qsize(), line)
+
+    def get() -> Any:
+        line = traffic.begin()
+        item = real_get()
+        # from CPython 3.13 on, shutting down at once takes the items out and drops them
+        traffic.came_out(item, watched._qsize(), line, sys._getframe(1).f_code.co_name == "shutdown")
+        return item
+
+    patches.attribute(watched, "_put", put)
+    patches.attribute(watched, "_get", get)
+
+
+def _look_at_simple(patches: Patches, watched: Any, traffic: Traffic) -> None:
+    watched.traffic = traffic
+    patches.call_later(lambda: setattr(watched, "traffic", None))

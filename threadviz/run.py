@@ -1,4 +1,4 @@
-"""`Run`, what came of one execution of a scenario, and `simulate`, which makes one."""
+"""`Run`, what came of one execution of a scenario, and `simulate` and `record`, which make one."""
 
 import inspect
 import re
@@ -13,6 +13,7 @@ from .causality import deadlock_cycle
 from .errors import Deadlock, ThreadvizError
 from .frames import raised_at
 from .output import LogLine
+from .recording import record_once
 from .schedule import InOrder, Policy, Replay, Schedule, Shuffle
 from .trace import Trace, Wait
 from .tracing import error_text
@@ -45,6 +46,8 @@ class Run:
         Thread name to exception, for threads that ended with one and for futures whose exception nobody asked for.
     schedule : Schedule
         The choices made; replays this run.
+    replay : str
+        The one line that runs this again: exactly, where it was simulated.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Run:
         self._seed = seed
         self._cores = cores
         self._outcome = _outcome(value, error)
+        self.replay = self._replay()
 
     def result(self) -> Any:
         """What the scenario returned; raises what it raised, `Deadlock` or `Stuck`."""
@@ -105,13 +109,13 @@ class Run:
         made = "simulated" if self.clock == "virtual" else "recorded"
         if self._cores is not None:
             made += f", no GIL, {self._cores} core{'' if self._cores == 1 else 's'}"
-        return f"{self._call} → {self._outcome}   {made}, {self.duration:g} s"
+        duration = f"{self.duration:g}" if self.clock == "virtual" else f"{self.duration:.3g}"
+        return f"{self._call} → {self._outcome}   {made}, {duration} s"
 
-    @property
-    def replay(self) -> str:
-        """The one line that runs this again, exactly."""
-        name, _, arguments = self._call.partition("(")
-        given = [name, arguments.removesuffix(")")] if arguments != ")" else [name]
+    def _replay(self) -> str:
+        if self.clock == "real":
+            return f"tv.record({self._arguments})"
+        given = [self._arguments]
         if self._seed is not None:
             given.append(f"seed={self._seed}")
         if self._cores is not None:
@@ -121,6 +125,11 @@ class Run:
         elif len(self.schedule):
             given.append(f"schedule={str(self.schedule)!r}")
         return f"tv.simulate({', '.join(given)})"
+
+    @property
+    def _arguments(self) -> str:
+        name, _, arguments = self._call.partition("(")
+        return f"{name}, {arguments.removesuffix(')')}" if arguments != ")" else name
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the timeline, into `ax` where one is given."""
@@ -142,7 +151,7 @@ class Run:
             lines.append(_sentence(what, error))
         if len(self.errors) > 6:
             lines.append(f"and {len(self.errors) - 6} more such exceptions")
-        if self._error is not None or self.errors:
+        if self.clock == "virtual" and (self._error is not None or self.errors):
             lines.append(f"to run this again: {self.replay}")
         return "\n".join(lines)
 
@@ -221,6 +230,45 @@ def simulate(
     done = simulate_once(scenario, args, kwargs, policy, 0 if seed is None else seed, cores)
     call = call_text(scenario, args, kwargs)
     return Run(call, done.trace, done.schedule, done.log, done.value, done.error, done.errors, seed, cores)
+
+
+def record(scenario: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
+    """Run a scenario on real OS threads, in real time, and write down what they do.
+
+    Parameters
+    ----------
+    scenario : callable
+        Uses threads; plain Python.  Called with the other arguments.
+
+    Returns
+    -------
+    Run
+        Its clock is real: times are seconds since the start.  The trace notes say what recording took and what it did
+        not see, such as waits for locks that were made outside the scenario.  A deadlock ends after some tenths of a
+        second.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The stop button: afterwards nothing is patched, and threads that can be ended are.
+
+    Examples
+    --------
+    >>> import threading, time
+    >>> def nap():
+    ...     sleeper = threading.Thread(target=time.sleep, args=(0.01,))
+    ...     sleeper.start()
+    ...     sleeper.join()
+    ...     return "rested"
+    >>> run = record(nap)
+    >>> run.result(), run.clock, run.duration >= 0.01
+    ('rested', 'real', True)
+    """
+    check_scenario(scenario, "record", ())
+    inspect.signature(scenario).bind(*args, **kwargs)
+    done = record_once(scenario, args, kwargs)
+    call = call_text(scenario, args, kwargs)
+    return Run(call, done.trace, done.schedule, done.log, done.value, done.error, done.errors)
 
 
 def check_scenario(scenario: object, verb: str, reserved: tuple[str, ...]) -> None:

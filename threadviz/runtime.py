@@ -9,7 +9,7 @@ from . import _real, frames
 from .locks import Lock, RLock
 from .output import Output
 from .patching import pool_module
-from .queues import SimpleQueue
+from .simplequeue import SimpleQueue
 from .simulator import Simulator, Task
 from .tracing import error_text
 from .watchdog import StopRun
@@ -41,12 +41,15 @@ class Runtime:
     Lock = Lock
     RLock = RLock
     SimpleQueue = SimpleQueue
+    virtual = True
 
     def __init__(self, simulator: Simulator, output: Output) -> None:
         Simulator.newest = self._simulator = simulator
         self._output = output
-        self.os_thread = simulator.os_thread
         self.errors: list[tuple[str, BaseException]] = []
+
+    def is_ours(self) -> bool:
+        return _real.get_ident() == self._simulator.os_thread
 
     def clock_ns(self) -> int:
         return self._simulator.now

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadviz.drawing import CSS, EXACT, GRID, Drawing, same_digits
 from threadviz.encoding import encoded
 from threadviz.layout import lay_out, left_margin
-from threadviz.lettering import fit, printable
+from threadviz.lettering import fit_middle, printable
 from threadviz.picture import LETTERS, PAD, TITLE, Label, Picture
 from threadviz.stamps import stamp
 from threadviz.trace import Trace
@@ -108,7 +108,7 @@ class Timeline:
 
 
 def _title(picture: Picture, title: str) -> Label:
-    return Label(PAD, -15, fit(printable(title), picture.width - PAD, TITLE), TITLE)
+    return Label(PAD, -15, fit_middle(printable(title), picture.width - PAD, TITLE), TITLE)
 
 
 def _axis(picture: Picture) -> list[Label]:

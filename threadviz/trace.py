@@ -21,6 +21,9 @@ Kind = Literal[
     "release",
     "call",  # any other operation of the standard library, such as Queue.put; `what` names it
     "wake",  # a wait inside such an operation ended; `cause` is the trace event that ended it, None for a time-out
+    "queue",  # a queue was used for the first time; `what` is its name, `value` its bound, empty without one
+    "put",  # an item went into a queue; `what` is the queue's name, `value` how many items are in it now
+    "get",  # an item came out of a queue, likewise; `cause` is the put of that very item
     "read",  # an attribute of the learner's own objects; `what` is the attribute, `value` its repr
     "write",
     "output",  # a line was printed or logged

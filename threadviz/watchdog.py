@@ -93,7 +93,12 @@ class Watchdog:
             _thread.interrupt_main()
         else:
             self._mark("stuck", sys._current_frames().get(watched))
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched), ctypes.py_object(StopRun))
+            raise_in(watched)
+
+
+def raise_in(watched: int) -> None:
+    """Have StopRun raised in an OS thread, between two instructions of Python."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched), ctypes.py_object(StopRun))
 
 
 class StopRun(BaseException):

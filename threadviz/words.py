@@ -2,20 +2,31 @@
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
+from typing import TypeVar
 
-from threadviz.causality import LostUpdate, deadlock_cycle, endless_wait, lost_updates, with_endless_waits
+from threadviz.causality import (
+    LostUpdate,
+    QueueLife,
+    deadlock_cycle,
+    endless_wait,
+    lost_updates,
+    queue_lives,
+    with_endless_waits,
+)
 from threadviz.trace import Held, Lane, Span, Trace, TraceEvent, Wait
 
-THREADS, ITEMS, LOST, NOTES = 10, 8, 6, 3  # as many are told one by one; the rest is counted
+_Interval = TypeVar("_Interval", Span, Held)
+THREADS, ITEMS, LOST, NOTES, QUEUES = 10, 8, 6, 3, 4  # as many are told one by one; the rest is counted
 
 
 def describe(trace: Trace, title: str = "") -> str:
-    """Say in at most 25 lines what each thread did, in order, and what went wrong.
+    """Say in at most 25 lines, and 5 more on queues, what each thread did, in order, and what went wrong.
 
     All times are seconds on the trace's clock, which the last lines name.  The same trace gives the same text.
     """
-    trace = with_endless_waits(trace)
+    trace = with_endless_waits(trace if trace.clock == "virtual" else _rounded(trace))
     told = [(clean(lane.name), _life(trace, index, lane)) for index, lane in enumerate(trace.lanes)]
     groups = [([name for name, _ in same], life) for life, same in groupby(told, key=lambda name_life: name_life[1])]
     lines = [clean(title)] if title else []
@@ -24,6 +35,7 @@ def describe(trace: Trace, title: str = "") -> str:
         lines.append(f"and {_count(left_out, 'more thread')}, left out here")
     if not trace.lanes:
         lines.append("no thread did anything")
+    lines += queue_sentences(trace)
     lines += lost_sentences(trace)
     if trace.waits:
         lines.append(deadlock_sentence(trace))
@@ -34,10 +46,42 @@ def describe(trace: Trace, title: str = "") -> str:
     return "\n".join(lines)
 
 
+def _rounded(trace: Trace) -> Trace:
+    """The trace in hundredths of a millisecond: more would only be noise of the real clock."""
+
+    def near(span: _Interval) -> _Interval:
+        return replace(span, start=round(span.start, 5), end=round(span.end, 5))
+
+    lanes = tuple(
+        replace(lane, spans=tuple(map(near, lane.spans)), held=tuple(map(near, lane.held))) for lane in trace.lanes
+    )
+    return replace(trace, lanes=lanes, duration=round(trace.duration, 5))
+
+
 def clean(text: str) -> str:
     """Return the text in one line, with characters that would not be seen as themselves made visible."""
     hidden = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
     return "".join("\ufffd" if unicodedata.category(char) in hidden else char for char in text)
+
+
+def queue_sentences(trace: Trace) -> list[str]:
+    """Return a sentence for each queue: how full it was, and how many items went from one thread to another."""
+    lives = queue_lives(trace)
+    lines = [_fullness(life) for life in lives[:QUEUES]]
+    if len(lives) > QUEUES:
+        lines.append(f"and {_count(len(lives) - QUEUES, 'more queue')}")
+    return lines
+
+
+def _fullness(life: QueueLife) -> str:
+    bound = f", at most {life.maxsize}" if life.maxsize is not None else ""
+    at, most = life.most
+    end = life.steps[-1][1]
+    name = clean(life.name)
+    return (
+        f"{name if name.startswith('queue') else f'queue {name}'}{bound}: 0 items at the start, "
+        f"{most} at most (first at {seconds(at)}), {end} at the end; {_count(life.hand_overs, 'hand-over')}"
+    )
 
 
 def lost_sentence(trace: Trace, lost: LostUpdate) -> str:

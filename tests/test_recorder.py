@@ -1,0 +1,359 @@
+"""record: real threads on a real clock, noted and shown as simulated ones are."""
+
+import concurrent.futures
+import contextlib
+import queue
+import signal
+import threading
+import time
+
+import pytest
+
+import threadviz as tv
+from threadviz import assembly, recorder
+
+from . import programs
+
+TICK = 0.03  # seconds, real: long against what a busy machine adds
+
+
+def lane(run, name):
+    return next(lane for lane in run.trace.lanes if lane.name == name)
+
+
+def spans(run, name, state):
+    return [span for span in lane(run, name).spans if span.state == state]
+
+
+def kinds(run, kind):
+    return [event for event in run.trace.events if event.kind == kind]
+
+
+def test_two_sleepers_overlap_on_the_real_clock():
+    def nap():
+        threads = [threading.Thread(target=time.sleep, args=(TICK,), name=name) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return "rested"
+
+    began = time.perf_counter()
+    run = tv.record(nap)
+    assert (run.result(), run.clock) == ("rested", "real")
+    assert TICK <= run.duration <= time.perf_counter() - began
+    assert [lane.name for lane in run.trace.lanes] == ["MainThread", "a", "b"]
+    for name in "ab":
+        (asleep,) = spans(run, name, "sleeping")
+        assert asleep.end - asleep.start >= TICK
+    assert spans(run, "b", "sleeping")[0].start < spans(run, "a", "sleeping")[0].end
+    assert run.title.startswith("nap() → 'rested'   recorded, 0.0")
+
+
+def test_waiter_is_shown_with_the_owner_of_the_lock_and_the_hand_over():
+    def locked():
+        lock = threading.Lock()
+
+        def work():
+            with lock:
+                time.sleep(TICK)
+
+        threads = [threading.Thread(target=work, name=name) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    run = tv.record(locked)
+    (wait,) = spans(run, "b", "waiting")
+    assert wait.label == "waits for lock, held by a"
+    assert wait.end - wait.start > TICK / 2
+    (held,) = lane(run, "a").held
+    assert held.lock == "lock" and held.end - held.start >= TICK
+    got = [event for event in kinds(run, "acquire") if event.lane == 2]
+    cause = run.trace.events[got[0].cause]
+    assert (cause.kind, cause.lane, cause.what) == ("release", 1, "lock")
+    assert cause.time <= got[0].time
+
+
+def test_a_hundred_threads_one_after_another_have_a_lane_each():
+    def one_by_one():
+        idents = set()
+        for number in range(100):
+            thread = threading.Thread(target=lambda: idents.add(threading.get_ident()), name=f"t{number}")
+            thread.start()
+            thread.join()
+        return len(idents)
+
+    run = tv.record(one_by_one)
+    assert run.result() < 100, "no identity was used again: the test shows nothing"
+    assert [lane.name for lane in run.trace.lanes] == ["MainThread", *(f"t{n}" for n in range(100))]
+    assert all(len(lane.spans) >= 1 and lane.ending == "returned" for lane in run.trace.lanes)
+    assert len(kinds(run, "begin")) == len(kinds(run, "end")) - 1 == 100
+
+
+def test_condition_event_semaphore_barrier_and_queue_show_their_waits():
+    def meet():
+        condition, event, permits = threading.Condition(), threading.Event(), threading.Semaphore(0)
+        barrier, items = threading.Barrier(2), queue.Queue()
+
+        def waiter():
+            with condition:
+                condition.wait()
+            event.wait()
+            permits.acquire()
+            barrier.wait()
+            items.get()
+
+        thread = threading.Thread(target=waiter, name="waiter")
+        thread.start()
+        for act in (notify, lambda c: event.set(), lambda c: permits.release(), lambda c: barrier.wait(),
+                    lambda c: items.put(1)):  # fmt: skip
+            time.sleep(TICK)
+            act(condition)
+        thread.join()
+
+    def notify(condition):
+        with condition:
+            condition.notify()
+
+    run = tv.record(meet)
+    assert [span.label for span in spans(run, "waiter", "blocked")] == [
+        "Condition.wait",
+        "Event.wait",
+        "Semaphore.acquire",
+        "Barrier.wait",
+        "Queue.get",
+    ]
+    woken = [event for event in kinds(run, "wake") if event.lane == 1 and event.cause is not None]
+    assert [run.trace.events[event.cause].what for event in woken] == [
+        "Condition.notify",
+        "Event.set",
+        "Semaphore.release",
+        "Barrier.wait",
+        "Queue.put",
+    ]
+
+
+def test_workers_of_a_pool_wait_for_work_and_a_failing_call_is_noted():
+    def pool():
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            executor.submit(time.sleep, 0)
+            time.sleep(TICK)
+            executor.submit(int, "x")
+
+    run = tv.record(pool)
+    idle = [span.label for span in spans(run, "ThreadPoolExecutor-0_0", "blocked")]
+    assert "waits for work" in idle
+    assert [event.what for event in kinds(run, "failed")] == ["ValueError"]
+    assert list(run.errors) == ["ThreadPoolExecutor-0_0"]
+
+
+def test_reentrant_lock_is_held_once_from_the_first_acquire_to_the_last_release():
+    def nested():
+        lock = threading.RLock()
+        with lock, lock:
+            time.sleep(TICK)
+        with pytest.raises(RuntimeError, match="cannot release un-acquired lock"):
+            lock.release()
+
+    run = tv.record(nested)
+    (held,) = lane(run, "MainThread").held
+    assert held.lock == "lock" and held.end - held.start >= TICK
+    assert run.exception() is None
+
+
+def test_exceptions_of_threads_and_of_the_scenario_are_kept():
+    def fails():
+        thread = threading.Thread(target=lambda: 1 / 0, name="divider")
+        thread.start()
+        thread.join()
+        raise KeyError("main")
+
+    run = tv.record(fails)
+    assert isinstance(run.exception(), KeyError)
+    assert isinstance(run.errors["divider"], ZeroDivisionError)
+    assert [line.text for line in run.log] == ["exception in divider: ZeroDivisionError: division by zero"]
+    assert lane(run, "divider").ending == "raised"
+
+
+def test_what_threads_print_and_log_goes_into_the_log_with_their_names(capsys):
+    def talk():
+        thread = threading.Thread(target=print, args=("from", "a", "thread"), name="talker")
+        thread.start()
+        thread.join()
+        print("from main")
+
+    run = tv.record(talk)
+    assert [(line.thread, line.text) for line in run.log] == [
+        ("talker", "from a thread"),
+        ("MainThread", "from main"),
+    ]
+    assert capsys.readouterr().out == ""
+
+
+def test_lost_update_of_real_threads_is_found():
+    run = tv.record(programs.race, 3, None, TICK)
+    assert run.result() == 1
+    assert "an update is lost" in run.describe()
+
+
+def test_deadlock_of_real_threads_ends_by_itself_with_the_cycle():
+    run = tv.record(programs.two_locks, 0.02)
+    assert isinstance(run.exception(), tv.Deadlock)
+    assert len(run.deadlock) == 2
+    assert {wait.holder for wait in run.deadlock} == {wait.thread for wait in run.deadlock}
+
+
+def test_consumer_of_an_empty_queue_is_a_deadlock():
+    def hang():
+        consumer = threading.Thread(target=queue.Queue().get, name="consumer")
+        consumer.start()
+        consumer.join()
+
+    run = tv.record(hang)
+    assert run.outcome == "deadlock"
+    assert [wait.thread for wait in run.deadlock] == ["MainThread", "consumer"]
+
+
+def test_a_wait_with_a_time_out_is_no_deadlock():
+    def slow():
+        lock = threading.Lock()
+        lock.acquire()
+        return lock.acquire(timeout=0.5)
+
+    assert tv.record(slow).result() is False
+
+
+@pytest.mark.parametrize("keep_busy", [lambda: time.sleep(0.01), lambda: None], ids=["sleeping", "computing"])
+def test_daemon_that_would_go_on_for_ever_is_abandoned_and_ended(keep_busy):
+    def forever():
+        while True:
+            keep_busy()
+
+    def main():
+        threading.Thread(target=forever, name="daemon", daemon=True).start()
+        time.sleep(TICK)
+
+    run = tv.record(main)
+    assert lane(run, "daemon").ending == "abandoned"
+    assert lane(run, "daemon").end == run.duration
+    assert not [thread for thread in threading.enumerate() if thread.name == "daemon"]
+
+
+def test_thread_that_outlives_the_run_is_named(monkeypatch):
+    monkeypatch.setattr(recorder, "GRACE", 0.05)
+    let_go = []
+
+    def stubborn():
+        while not let_go:
+            with contextlib.suppress(BaseException):
+                time.sleep(0.01)
+
+    def main():
+        threading.Thread(target=stubborn, name="stubborn", daemon=True).start()
+        time.sleep(TICK)
+
+    try:
+        run = tv.record(main)
+        assert run.trace.notes[0] == (
+            "stubborn was still running when the run had ended: what it did later is not shown"
+        )
+    finally:
+        let_go.append(True)
+        for thread in threading.enumerate():
+            if thread.name == "stubborn":
+                thread.join()
+
+
+def test_stop_button_comes_through_and_everything_is_put_back():
+    def wait():
+        event = threading.Event()
+        thread = threading.Thread(target=event.wait, name="waiter", daemon=True)
+        thread.start()
+        threading.Timer(TICK, signal.raise_signal, (signal.SIGINT,)).start()
+        event.wait(10)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        tv.record(wait)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert tv.record(lambda: 3).result() == 3
+
+
+def test_lock_made_before_the_run_gives_a_note_and_no_wrong_picture():
+    lock = threading.Lock()
+
+    def use():
+        with lock:
+            return 1
+
+    run = tv.record(use)
+    assert run.trace.notes[0] == ("lock is a Lock made outside use(): who waited for it, and who held it, is not shown")
+    assert not kinds(run, "acquire")
+
+
+def test_cap_is_told_and_ends_the_picture(monkeypatch):
+    monkeypatch.setattr(recorder, "MAX_NOTES", 1000)
+    monkeypatch.setattr(assembly, "MAX_NOTES", 1000)
+
+    def busy():
+        lock = threading.Lock()
+        for _ in range(10_000):
+            with lock:
+                pass
+        return "done"
+
+    run = tv.record(busy)
+    assert run.result() == "done"
+    assert len(run.trace.events) <= 1000
+    assert run.trace.notes[0] == "only the first 1,000 notes were kept: what came later than the end is not shown"
+    assert run.duration == run.trace.events[-1].time
+
+
+def test_recording_says_what_it_took():
+    (note,) = tv.record(lambda: None).trace.notes
+    assert note.startswith("recording itself took about ") and note.endswith(" ms")
+
+
+def test_locks_of_a_recorded_run_work_after_it():
+    def make():
+        return threading.Lock(), threading.RLock(), queue.Queue(), threading.Condition()
+
+    lock, rlock, items, condition = tv.record(make).result()
+    assert lock.acquire() and not lock.acquire(blocking=False)
+    lock.release()
+    with rlock, condition:
+        condition.wait(0.01)
+    items.put(1)
+    assert items.get() == 1
+
+
+def test_record_refuses_what_simulate_refuses():
+    with pytest.raises(TypeError, match="record needs a function to call, not int: write tv.record"):
+        tv.record(3)
+    with pytest.raises(TypeError, match="missing a required argument: 'x'"):
+        tv.record(lambda x: x)
+
+
+def test_a_recorded_run_cannot_start_another_one():
+    assert isinstance(tv.record(lambda: tv.record(lambda: 1)).exception(), tv.AlreadyRunning)
+    assert isinstance(tv.record(lambda: tv.simulate(lambda: 1)).exception(), tv.AlreadyRunning)
+
+
+@pytest.mark.parametrize("make", [queue.Queue, queue.LifoQueue, queue.SimpleQueue])
+def test_depth_of_a_queue_and_the_put_of_each_item_are_noted(make):
+    def hand_over():
+        items = make()
+        consumer = threading.Thread(target=lambda: [items.get() for _ in range(3)], name="consumer")
+        for number in range(3):
+            items.put(number)
+        consumer.start()
+        consumer.join()
+
+    run = tv.record(hand_over)
+    assert [(event.what, event.value) for event in kinds(run, "put")] == [("items", str(n)) for n in (1, 2, 3)]
+    gets = kinds(run, "get")
+    assert [event.value for event in gets] == ["2", "1", "0"]
+    puts = [run.trace.events[event.cause].value for event in gets]
+    assert puts == (["3", "2", "1"] if make is queue.LifoQueue else ["1", "2", "3"])

@@ -1,0 +1,273 @@
+"""Real locks and queues that note who held them and who waited: what is made inside a recorded run."""
+
+import queue
+import sys
+import threading
+from functools import partial
+from time import perf_counter_ns
+from types import FrameType, GenericAlias
+from typing import Any
+
+from . import _real, frames
+from .queues import Traffic
+from .recorder import Note, Recorder, Track
+from .trace import State
+from .tracing import printable
+
+_CONDITION = threading.Condition.__init__.__code__
+
+
+class Lock:
+    """A real lock; one that the learner made notes when it is taken and let go, any other one only waits for it.
+
+    An uncontended acquire tries without waiting first and appends one tuple.
+    """
+
+    __slots__ = ("__weakref__", "_called", "_holder", "_name", "_real", "_recorder", "_released", "_told", "_waiters")
+    _make: Any = staticmethod(_real.allocate_lock)
+
+    def __init__(self) -> None:
+        self._recorder = Recorder.newest
+        self._real: Any = self._make()
+        self._holder: Track | None = None
+        self._waiters: list[Track] = []  # a list, as appending and removing are atomic
+        self._released: Note | None = None
+        self._name = ""
+        maker = frames.outside()
+        self._called: Any = self
+        if maker is not None and maker.f_code is _CONDITION:
+            self._called = maker.f_locals["self"]
+            maker = maker.f_back
+        self._told = maker is not None and frames.is_learners(maker.f_code.co_filename)
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if blocking is not True or timeout != -1:
+            _real.check_timeout(blocking, timeout)
+        if self._real.acquire(False):
+            if self._told:
+                self._note_taken(sys._getframe(1), None)
+            return True
+        return bool(blocking) and timeout != 0 and self._wait(timeout, sys._getframe(1))
+
+    __enter__ = acquire
+
+    def _note_taken(self, frame: FrameType | None, cause: Note | None) -> None:
+        recorder = self._recorder
+        self._holder = track = recorder.tracks.get(_real.get_ident())
+        if track is not None and len(recorder.notes) < recorder.room:
+            if not self._name:
+                self._find_name()
+            recorder.notes.append((perf_counter_ns(), track, "acquire", self, self._name, self._line(frame), cause))
+
+    def _find_name(self) -> None:
+        self._name = printable(self._recorder.object_name(self._called) or type(self._called).__name__)
+
+    def _line(self, frame: FrameType | None) -> int | None:
+        while frame is not None and not frames.is_learners(frame.f_code.co_filename):
+            frame = frame.f_back
+        return frame.f_lineno if frame is not None else None
+
+    def _wait(self, timeout: float, frame: FrameType) -> bool:
+        recorder = self._recorder
+        track = recorder.track()
+        if track is None:
+            return bool(self._real.acquire(True, timeout))
+        name, line, outermost = frames.user_call(f"{type(self).__name__}.acquire")
+        state: State = "blocked"
+        label = what = "waits for work" if name == "_worker" else name
+        holder = None
+        if self._told and (outermost is None or name.endswith((".acquire", ".__enter__"))):
+            if not self._name:
+                self._find_name()
+            state, what, holder = "waiting", self._name, self._holder
+            label = f"waits for {what}" + (f", held by {holder.name}" if holder is not None else "")
+        elif line is not None and not track.quiet:
+            recorder.note("call", name, line=line)
+        described = (state, label, line, holder, what.removeprefix("waits for "))
+        self._waiters.append(track)
+        try:
+            seconds = None if timeout < 0 else timeout
+            got = recorder.wait(track, described, partial(self._real.acquire, True), seconds, self._real.locked)
+        finally:
+            self._waiters.remove(track)
+        if state == "blocked":
+            if line is not None and not track.quiet:
+                recorder.note("wake", name, line=line, cause=self._released if got else None)
+        elif got:
+            self._note_taken(frame, self._released)
+        return got
+
+    def release(self) -> None:
+        if self._told and self._real.locked():
+            self._note_released(sys._getframe(1))
+        elif self._waiters:
+            self._released = self._recorder.note_call()
+        self._real.release()
+
+    def __exit__(self, *_: object) -> None:
+        if self._told:
+            self._note_released(sys._getframe(1))
+        elif self._waiters:
+            self._released = self._recorder.note_call()
+        self._real.release()
+
+    def _note_released(self, frame: FrameType) -> None:
+        """The owner is cleared before the real release: afterwards it may be somebody else's already."""
+        recorder = self._recorder
+        self._holder = None
+        track = recorder.tracks.get(_real.get_ident())
+        if track is not None and len(recorder.notes) < recorder.room:
+            note = (perf_counter_ns(), track, "release", self, self._name, self._line(frame), None)
+            recorder.notes.append(note)
+            self._released = note
+
+    def locked(self) -> bool:
+        return bool(self._real.locked())
+
+    def _at_fork_reinit(self) -> None:
+        self._real._at_fork_reinit()
+
+    def __repr__(self) -> str:
+        return repr(self._real)
+
+    acquire_lock, release_lock, locked_lock = acquire, release, locked
+
+
+class RLock(Lock):
+    """A real re-entrant lock."""
+
+    __slots__ = ("_count",)
+    _make: Any = staticmethod(_real.RLockType)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = 0
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if blocking is not True or timeout != -1:
+            _real.check_timeout(blocking, timeout)
+        if self._real.acquire(False):
+            self._count += 1
+            if self._count == 1 and self._told:
+                self._note_taken(sys._getframe(1), None)
+            return True
+        if blocking and timeout != 0 and self._wait(timeout, sys._getframe(1)):
+            self._count = 1
+            return True
+        return False
+
+    __enter__ = acquire
+
+    def release(self) -> None:
+        if self._real._is_owned():
+            self._count -= 1
+            if not self._count:
+                if self._told:
+                    self._note_released(sys._getframe(1))
+                elif self._waiters:
+                    self._released = self._recorder.note_call()
+        self._real.release()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def locked(self) -> bool:
+        return self._count > 0
+
+    def _is_owned(self) -> bool:
+        return bool(self._real._is_owned())
+
+    def _recursion_count(self) -> int:
+        return self._count if self._is_owned() else 0
+
+    def _release_save(self) -> int:
+        count = self._count
+        for _ in range(count):
+            self.release()
+        if not count:
+            self._real.release()  # CPython's own error
+        return count
+
+    def _acquire_restore(self, count: int) -> None:
+        for _ in range(count):
+            self.acquire()
+
+
+class SimpleQueue:
+    """A real `queue.SimpleQueue` that notes who waited for an item."""
+
+    def __init__(self) -> None:
+        self._recorder = Recorder.newest
+        self._real: Any = _real.SimpleQueue()
+        self._waiters: list[Track] = []
+        self._put: Note | None = None
+        self._depth = 0
+        self._guard = _real.allocate_lock()
+        self.traffic: Traffic | None = None
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if self._waiters:
+            self._put = self._recorder.note_call()
+        if self.traffic is not None:
+            with self._guard:  # so that the depths come in the order of the notes
+                self._depth += 1
+                self.traffic.went_in(item, self._depth, self.traffic.begin())
+        self._real.put(item)
+
+    def put_nowait(self, item: Any) -> None:
+        self.put(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        item = self._get(block, timeout)
+        if self.traffic is not None:
+            with self._guard:
+                self._depth -= 1
+                self.traffic.came_out(item, self._depth, self.traffic.begin())
+        return item
+
+    def _get(self, block: bool, timeout: float | None) -> Any:
+        recorder = self._recorder
+        track = recorder.track()
+        try:
+            return self._real.get(False)
+        except queue.Empty:
+            if not block or track is None or (timeout is not None and timeout <= 0):
+                return self._real.get(block, timeout)
+        name, line, _ = frames.user_call("SimpleQueue.get")
+        label = "waits for work" if name == "_worker" else name
+        got: list[Any] = []
+
+        def attempt(seconds: float) -> bool:
+            try:
+                got.append(self._real.get(True, seconds))
+            except queue.Empty:
+                return False
+            return True
+
+        if line is not None:
+            recorder.note("call", name, line=line)
+        self._waiters.append(track)
+        try:
+            described: Any = ("blocked", label, line, None, label.removeprefix("waits for "))
+            arrived = recorder.wait(track, described, attempt, timeout, self._real.empty)
+        finally:
+            self._waiters.remove(track)
+        if line is not None:
+            recorder.note("wake", name, line=line, cause=self._put if arrived else None)
+        if not arrived:
+            raise queue.Empty
+        return got[0]
+
+    def get_nowait(self) -> Any:
+        return self.get(False)
+
+    def empty(self) -> bool:
+        return bool(self._real.empty())
+
+    def qsize(self) -> int:
+        return int(self._real.qsize())
+
+    __class_getitem__: Any = classmethod(GenericAlias)
+
+
+Recorder.Lock, Recorder.RLock, Recorder.SimpleQueue = Lock, RLock, SimpleQueue

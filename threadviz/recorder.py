@@ -1,0 +1,354 @@
+"""Notes what real OS threads do on the real clock: the simulator's surface, over the real primitives.
+
+Every thread appends plain tuples to one list, which costs a fraction of a microsecond; lanes and spans are made of
+them afterwards, in `assembly.py`.  A wait lasts at most a slice before it looks whether the run is being ended, so
+that a deadlock ends by itself and no thread is left.
+"""
+
+import operator
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from time import perf_counter_ns
+from typing import Any, ClassVar
+
+from . import _real, cpu, frames
+from .output import Output
+from .patching import Patches, pool_module
+from .trace import Kind, State, Wait
+from .tracing import Row, error_text, printable
+from .watchdog import StopRun, raise_in
+
+MAX_NOTES = 200_000  # of a run; what comes later is not kept
+SLICE = 0.1  # seconds, real: how long a wait lasts before it looks about
+GAP = 1_000_000  # nanoseconds: between two looks at the clock, so long that the thread was off the CPU
+GRACE = 1.0  # seconds, real: for the threads that are left at the end, to follow the request to end
+
+Note = tuple[int, "Track", str, Any, Any, int | None, Any]  # nanoseconds, thread, kind, what, value, line, cause
+
+
+class Track(Row):
+    """A recorded thread; its lane is keyed by our own number, as an OS thread's identity is used again."""
+
+    def __init__(self, recorder: "Recorder", thread: threading.Thread, started_by: Note | None) -> None:
+        super().__init__(len(recorder.all), 0)
+        self.recorder = recorder
+        self.thread = thread
+        self.started_by = started_by
+        self.begun = False
+        self.end: Note | None = None
+        self.quiet = False  # inside `Thread.start`, whose own waits are nobody's business
+        self.turns = 0  # waits so far
+        self.waiting: tuple[int, State, str, int | None] | None = None  # since when, and for what
+        self.hopeless: Callable[[], bool] | None = None  # whether a wait without a time-out still waits for something
+
+    @property
+    def name(self) -> str:
+        return printable(self.thread.name)
+
+    @property
+    def daemon(self) -> bool:
+        return self.number > 0 and self.thread.daemon
+
+
+class Recorder:
+    """One recorded run: its threads and their notes."""
+
+    newest: ClassVar["Recorder"]  # that of the run that is going on; locks made in it keep a reference
+    virtual = False
+    Lock: type[Any]
+    RLock: type[Any]
+    SimpleQueue: type[Any]
+
+    def __init__(self) -> None:
+        Recorder.newest = self
+        self.notes: list[Note] = []
+        self.room = MAX_NOTES
+        self.all: list[Track] = []
+        self.tracks: dict[int, Track] = {}  # OS thread's identity -> the thread that it is now
+        self.errors: list[tuple[str, BaseException]] = []
+        self.stopping = False
+        self.deadlocked = False
+        self._suspicion: tuple[int, object] = (0, None)
+        self.began = perf_counter_ns()
+        main = Track(self, threading.current_thread(), None)
+        self.all.append(main)
+        self.tracks[_real.get_ident()] = main
+
+    # ---- notes --------------------------------------------------------------------------------------------------
+
+    def is_ours(self) -> bool:
+        return _real.get_ident() in self.tracks
+
+    def track(self) -> Track | None:
+        """The thread that asks; None for one that is not of this run, or that the run has left behind."""
+        return self.tracks.get(_real.get_ident())
+
+    def note(
+        self, kind: Kind, what: Any = "", value: Any = "", line: int | None = None, cause: Note | None = None
+    ) -> Note | None:
+        track = self.tracks.get(_real.get_ident())
+        if track is None or len(self.notes) >= self.room:
+            return None
+        note = (perf_counter_ns(), track, kind, what, value, line, cause)
+        self.notes.append(note)
+        return note
+
+    def note_call(self) -> Note | None:
+        """Note the operation that is about to let another thread go on."""
+        name, line, _ = frames.user_call("")
+        return self.note("call", name, line=line) if line is not None else None
+
+    def note_error(self, error: BaseException) -> None:
+        text = error_text(error).partition(": ")[2]
+        self.note("error", type(error).__name__, text, line=frames.raised_at(error))
+
+    def object_name(self, wanted: object) -> str | None:
+        """What the learner calls `wanted`: in the main thread's frames first, then in the current thread's."""
+        main = sys._current_frames().get(self.all[0].thread.ident or 0)
+        found = frames.object_name(wanted, frames.outermost_first(main))
+        return found or frames.object_name(wanted, frames.innermost_first(frames.caller()))
+
+    # ---- waiting ------------------------------------------------------------------------------------------------
+
+    def wait(
+        self,
+        track: Track,
+        described: tuple[State, str, int | None, Track | None, str],
+        attempt: Callable[[float], bool],
+        seconds: float | None,
+        hopeless: Callable[[], bool],
+    ) -> bool:
+        """Call `attempt` with at most a slice of seconds until it succeeds; False for a time-out, in `seconds`."""
+        state, label, line, holder, what = described
+        began = perf_counter_ns()
+        deadline = None if seconds is None else began + round(seconds * 1e9)
+        if not track.quiet:
+            track.waiting = (began, state, label, line)
+            track.waits = Wait(track.name, what, holder.name if holder is not None else None, line)
+            track.hopeless = hopeless if deadline is None else None
+        track.turns += 1
+        try:
+            while True:
+                left = SLICE if deadline is None else min(SLICE, (deadline - perf_counter_ns()) / 1e9)
+                if attempt(max(left, 0)):
+                    return True
+                if self.stopping:
+                    raise StopRun
+                if left < SLICE:
+                    return False
+                self._look_for_deadlock()
+        finally:
+            track.hopeless = None
+            if track.waiting is not None and not self.stopping:
+                self._note_span(track, state, label, began, perf_counter_ns(), line)
+                track.waiting = track.waits = None
+
+    def _look_for_deadlock(self) -> None:
+        """End the run when every thread has waited without a time-out, twice in a row, for what nobody can do."""
+        tracks = list(self.tracks.values())
+        hopeless = [track.hopeless for track in tracks]
+        if not all(still is not None and still() for still in hopeless) or self._unstarted():
+            self._suspicion = (0, None)
+            return
+        state = [(track.number, track.turns) for track in tracks]
+        since, suspected = self._suspicion
+        if suspected != state:
+            self._suspicion = (perf_counter_ns(), state)
+        elif perf_counter_ns() - since > 2e9 * SLICE:
+            self.deadlocked = True
+            self.stop()
+
+    def _unstarted(self) -> bool:
+        return any(not track.begun for track in self.all[1:])
+
+    def stop(self) -> None:
+        """Let every wait raise StopRun, and keep nothing that comes later."""
+        self.room = 0
+        self.stopping = True
+
+    # ---- the surface that `patching` puts in place ----------------------------------------------------------------
+
+    def sleep(self, *args: Any, **kwargs: Any) -> None:
+        track = self.track()
+        try:
+            (seconds,) = args
+            seconds = seconds if isinstance(seconds, float) else operator.index(seconds)
+        except (TypeError, ValueError):
+            seconds = -1
+        if kwargs or not 0 <= seconds < 9e9 or track is None:
+            _real.sleep(*args, **kwargs)  # CPython's own error
+            return
+        _, line, _ = frames.user_call("sleep")
+        if line is not None:
+            self.note("sleep", f"{seconds:g}", line=line)
+        if not seconds:
+            _real.sleep(0)
+            return
+        self.wait(track, ("sleeping", f"sleep {seconds:g}", line, None, "sleep"), _slept, seconds, lambda: False)
+
+    def work(self, seconds: float) -> None:
+        track = self.track()
+        if track is None:
+            cpu.busy(seconds)
+            return
+        _, line, _ = frames.user_call("work")
+        if line is not None:
+            self.note("work", f"{seconds:g}", line=line)
+        since = last = perf_counter_ns()
+
+        def tick(now: int) -> None:
+            nonlocal since, last
+            if self.stopping:
+                raise StopRun
+            if now - last > GAP:
+                self._note_span(track, "running", label, since, last, line)
+                self._note_span(track, "ready", "off the CPU", last, now, line)
+                since = now
+            last = now
+
+        label = f"work {seconds:g}"
+        cpu.busy(seconds, tick)
+        tick(perf_counter_ns())
+        self._note_span(track, "running", label, since, last, line)
+
+    def _note_span(self, track: Track, state: State, label: str, start: int, end: int, line: int | None) -> None:
+        if len(self.notes) < self.room:
+            self.notes.append((end, track, "span", label, (state, start), line, None))
+
+    def start(self, thread: threading.Thread) -> None:
+        track = self.track()
+        if track is None or not getattr(thread, "_initialized", False) or thread._started.is_set():  # type: ignore[attr-defined]
+            _real.start(thread)  # CPython's own error
+            return
+        learners, _ = frames.call_site(frames.caller())
+        line = learners.f_lineno if learners is not None else None
+        started = self.note("start", printable(thread.name), line=line)
+        child = Track(self, thread, started)
+        thread._threadviz = child  # type: ignore[attr-defined]
+        hook = thread._invoke_excepthook  # type: ignore[attr-defined]
+        thread._invoke_excepthook = partial(self._failed, child, hook)  # type: ignore[attr-defined]
+        self.all.append(child)
+        track.quiet = True
+        since = perf_counter_ns()
+        try:
+            _real.start(thread)
+        except BaseException:
+            child.begun = True
+            raise
+        finally:
+            track.quiet = False
+            if perf_counter_ns() - since > GAP:
+                self._note_span(track, "ready", "off the CPU", since, perf_counter_ns(), line)
+
+    def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int:
+        if not callable(function) or not isinstance(args, tuple) or not isinstance(kwargs, dict | None.__class__):
+            return _real.start_new_thread(function, args, kwargs)  # CPython's own error
+        name = f"Dummy-{len(self.all)}"
+        thread = threading.Thread(target=function, name=name, args=args, kwargs=kwargs, daemon=True)
+        self.start(thread)
+        return thread.ident or 0
+
+    def join(self, thread: threading.Thread, timeout: float | None = None) -> None:
+        track = self.track()
+        alive = getattr(thread, "_initialized", False) and _real.is_alive(thread)
+        if track is None or not alive or thread is threading.current_thread() or (timeout is not None and timeout <= 0):
+            _real.join(thread, timeout)
+            return
+        other = getattr(thread, "_threadviz", None)
+        other = other if isinstance(other, Track) else None
+        name, line, outermost = frames.user_call("Thread.join")
+        told = printable(thread.name)
+        if line is not None:
+            self.note("call", name, told if outermost is None else "", line=line)
+
+        def attempt(seconds: float) -> bool:
+            _real.join(thread, seconds)
+            return not _real.is_alive(thread)
+
+        label = f"{'Thread.join' if line is None else name}: waits for {told}"
+        described: Any = ("blocked", label, line, other, f"the end of {told}")
+        if self.wait(track, described, attempt, timeout, lambda: _real.is_alive(thread)) and line is not None:
+            self.note("wake", name, line=line, cause=other.end if other is not None else None)
+
+    # ---- a thread's life ------------------------------------------------------------------------------------------
+
+    def install(self, patches: Patches) -> None:
+        """See threads begin and end, in their own OS threads."""
+        real = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
+
+        def bootstrap_inner(thread: threading.Thread) -> None:
+            track = vars(thread).get("_threadviz")
+            if not isinstance(track, Track) or track.recorder is not self:
+                real(thread)
+                return
+            ident = _real.get_ident()
+            self.tracks[ident] = track
+            self.note("begin", cause=track.started_by)
+            track.begun = True
+            try:
+                real(thread)
+            finally:
+                track.end = self.note("end")
+                self.tracks.pop(ident, None)
+
+        patches.attribute(threading.Thread, "_bootstrap_inner", bootstrap_inner)
+
+    def _failed(self, track: Track, hook: Callable[..., None], *args: Any) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, StopRun) or error is None:
+            return
+        if not isinstance(error, SystemExit) and not self.stopping:
+            track.ending = "raised"
+            self.errors.append((track.name, error))
+            self.note_error(error)
+        hook(*args)
+
+    def finish_main(self) -> None:
+        """The scenario has returned: its main thread is done, and the program waits for those that are no daemons."""
+        pool_module._shutdown = True  # what the interpreter does at exit: idle workers of open pools are let go
+        for thread, work in list(pool_module._threads_queues.items()):
+            if getattr(thread, "_threadviz", None) in self.all:
+                work.put(None)
+        main = self.all[0]
+        main.end = self.note("end")
+        self.tracks = {ident: track for ident, track in self.tracks.items() if track is not main}
+        at = 1
+        while at < len(self.all):  # more may be started meanwhile
+            track = self.all[at]
+            if track.daemon or not _real.is_alive(track.thread):
+                at += 1
+            elif self.stopping:
+                return
+            else:
+                _real.join(track.thread, SLICE)
+
+    def end_all(self) -> list[str]:
+        """End the threads that are left; the names of those that do not follow."""
+        self.stop()
+        left = [track for track in self.all[1:] if track.begun and _real.is_alive(track.thread)]
+        deadline = perf_counter_ns() + GRACE * 1e9
+        while left and perf_counter_ns() < deadline:
+            for track in left:
+                if track.waiting is None:
+                    raise_in(track.thread.ident or 0)
+            _real.join(left[0].thread, SLICE / 4)
+            left = [track for track in left if _real.is_alive(track.thread)]
+        self.tracks = {}
+        return [track.name for track in left]
+
+
+def _slept(seconds: float) -> bool:
+    _real.sleep(seconds)
+    return False
+
+
+def hook_line(output: Output) -> Callable[[Any], None]:
+    """`threading.excepthook` for the length of a run: a line in the log."""
+
+    def hook(args: Any) -> None:
+        if args.exc_type is not SystemExit and args.thread is not None:
+            output.line(f"exception in {printable(args.thread.name)}: {error_text(args.exc_value)}")
+
+    return hook

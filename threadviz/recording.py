@@ -1,0 +1,149 @@
+"""One recorded run, whole: real threads, noted from the first to the last, and everything put back."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter_ns
+from typing import Any
+
+from . import _real, frames, recorded
+from .assembly import assemble
+from .errors import Deadlock
+from .finished import Finished, exclusively, keep_interpreter_settings, namespaces, one_each
+from .futures import SilentFutures
+from .output import Output
+from .outside import look_outside
+from .patching import patched
+from .queues import watch_queues
+from .recorder import Recorder, hook_line
+from .schedule import Schedule
+from .trace import Kind
+from .watchdog import StopRun
+from .watching import watch
+from .words import deadlock_sentence
+
+
+def record_once(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Finished:
+    """Run `scenario` on real threads.  KeyboardInterrupt comes through, when everything is put back."""
+    classes, shared = look_outside(scenario, args, kwargs, (recorded.Lock, recorded.SimpleQueue))
+    told = [f"{path} {kind}: who waited for it, and who held it, is not shown" for path, kind, _ in shared]
+    with exclusively(), _Interrupts() as interrupts:
+        return _record(scenario, args, kwargs, classes, told, interrupts)
+
+
+class _Interrupts:
+    """Lets the stop button interrupt the scenario, and nothing that puts things in place or back."""
+
+    def __enter__(self) -> "_Interrupts":
+        self.pending = False
+        self._inside = False
+        self._ours = _real.get_ident() == _real.main_thread().ident
+        self._before = signal.signal(signal.SIGINT, self._interrupt) if self._ours else None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._ours:
+            signal.signal(signal.SIGINT, self._before if self._before is not None else signal.SIG_DFL)
+        if self.pending:
+            raise KeyboardInterrupt
+
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        if self._inside:
+            raise KeyboardInterrupt
+        self.pending = True
+
+    @contextmanager
+    def allowed(self) -> Iterator[None]:
+        """Raise interrupts in here; one that comes out of it is kept for the end."""
+        self._inside = True
+        try:
+            if self.pending:
+                raise KeyboardInterrupt
+            yield
+        except KeyboardInterrupt:
+            self.pending = True
+        finally:
+            self._inside = False
+
+
+def _record(
+    scenario: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    classes: list[type],
+    told: list[str],
+    interrupts: _Interrupts,
+) -> Finished:
+    recorder = Recorder()
+    output = Output(recorder.is_ours)
+    silent = SilentFutures()
+
+    def thread_name() -> str:
+        track = recorder.track()
+        return track.name if track is not None else threading.current_thread().name
+
+    def note_access(kind: Kind, what: str, value: str, line: int) -> None:
+        recorder.note(kind, what, value, line)
+
+    def note_failed(error: BaseException) -> str:
+        recorder.note("failed", type(error).__name__, str(error), line=frames.raised_at(error))
+        return thread_name()
+
+    def begin_item() -> int | None:
+        return frames.user_call("queue")[1]
+
+    output.now = lambda: ((perf_counter_ns() - recorder.began) / 1e9, thread_name())
+    output.is_muted = lambda: recorder.stopping
+    output.noted = lambda text: recorder.note("output", text)
+    kept: dict[str, Any] = {}
+
+    with patched(recorder, namespaces(scenario), 0) as patches:
+        keep_interpreter_settings(patches)
+        output.install(patches)
+        patches.call_later(output.close)
+        patches.attribute(threading, "excepthook", hook_line(output))
+        silent.install(patches, output.is_ours, note_failed)
+        recorder.install(patches)
+        watch(patches, classes, note_access)
+        watch_queues(patches, recorded.SimpleQueue, output.is_ours, begin_item, recorder.note, recorder.object_name)
+        recorder.began = perf_counter_ns()
+        with interrupts.allowed():
+            try:
+                kept["value"] = scenario(*args, **kwargs)
+            except StopRun:
+                pass
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                kept["error"] = error
+                recorder.all[0].ending = "raised"
+                recorder.note_error(error)
+            recorder.finish_main()
+        ended = perf_counter_ns()
+        told += [
+            f"{name} was still running when the run had ended: what it did later is not shown"
+            for name in recorder.end_all()
+        ]
+        notes = list(recorder.notes)
+    told.append(_overhead(len(notes)))
+    trace = assemble(recorder, notes, ended, told)
+    failure = Deadlock(deadlock_sentence(trace)) if recorder.deadlocked else kept.get("error")
+    errors = one_each([*recorder.errors, *silent.errors()])
+    return Finished(
+        trace, Schedule([]), sorted(output.lines, key=lambda line: line.time), kept.get("value"), failure, errors
+    )
+
+
+def _overhead(notes: int) -> str:
+    """What the notes themselves took, from the cost of as many as a lock makes, measured now."""
+    recorder = Recorder()
+    recorder.room = 2000
+    lock = recorded.Lock()
+    lock._told, lock._name = True, "lock"
+    began = perf_counter_ns()
+    for _ in range(500):
+        lock.acquire()
+        lock.release()
+    each = (perf_counter_ns() - began) / 1000
+    return f"recording itself took about {notes * each / 1e6:.2g} ms"
