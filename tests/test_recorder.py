@@ -341,10 +341,10 @@ def test_a_recorded_run_cannot_start_another_one():
     assert isinstance(tv.record(lambda: tv.simulate(lambda: 1)).exception(), tv.AlreadyRunning)
 
 
-@pytest.mark.parametrize("make", [queue.Queue, queue.LifoQueue, queue.SimpleQueue])
-def test_depth_of_a_queue_and_the_put_of_each_item_are_noted(make):
+@pytest.mark.parametrize("kind", ["Queue", "LifoQueue", "SimpleQueue"])
+def test_depth_of_a_queue_and_the_put_of_each_item_are_noted(kind):
     def hand_over():
-        items = make()
+        items = getattr(queue, kind)()
         consumer = threading.Thread(target=lambda: [items.get() for _ in range(3)], name="consumer")
         for number in range(3):
             items.put(number)
@@ -356,4 +356,4 @@ def test_depth_of_a_queue_and_the_put_of_each_item_are_noted(make):
     gets = kinds(run, "get")
     assert [event.value for event in gets] == ["2", "1", "0"]
     puts = [run.trace.events[event.cause].value for event in gets]
-    assert puts == (["3", "2", "1"] if make is queue.LifoQueue else ["1", "2", "3"])
+    assert puts == (["3", "2", "1"] if kind == "LifoQueue" else ["1", "2", "3"])
