@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import threadviz as tv
+from threadviz.layout import lay_out
 
 GIL = "waits for the GIL, held by "
 
@@ -325,3 +326,34 @@ def test_scenario_with_a_parameter_of_that_name_is_refused():
     assert str(caught.value) == (
         "<lambda>() has a parameter 'cores', which is an option of tv.simulate; give it another name"
     )
+
+
+def test_arrows_lead_to_where_a_child_waits_and_to_where_a_joiner_goes_on():
+    run = tv.simulate(crunch)  # B is started at 5 and has the GIL at 10; A ends at 30, and main goes on at 35
+    picture = lay_out(run.trace, 800)
+    heads = [(round(head[0]), round(head[1])) for _, head in picture.arrows]
+    rows = picture.rows
+    assert (round(picture.x(0.005) - 1), round(rows[2].middle)) in heads
+    assert (round(picture.x(0.035)), round(rows[0].bottom + 1)) in heads
+
+
+def test_recorded_threads_share_the_gil_too():
+    run = tv.record(crunch, 2, 0.03)
+    lanes = run.trace.lanes[1:]
+    for lane in lanes:
+        computed = sum(span.end - span.start for span in lane.spans if span.label == "work 0.03")
+        off = sum(span.end - span.start for span in lane.spans if span.label == "off the CPU")
+        assert computed + off >= 0.03
+        assert {span.state for span in lane.spans if span.label == "off the CPU"} <= {"ready"}
+    assert run.clock == "real"
+    if getattr(sys, "_is_gil_enabled", lambda: True)():
+        assert run.duration >= 0.06
+        assert any(span.label == "off the CPU" for lane in lanes for span in lane.spans)
+
+
+def test_recorded_work_is_a_trace_event_with_its_line():
+    def scenario():
+        tv.work(0.001)
+
+    (event,) = [event for event in tv.record(scenario).trace.events if event.kind == "work"]
+    assert (event.what, event.line) == ("0.001", scenario.__code__.co_firstlineno + 1)

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
+from dataclasses import replace
 
 from threadviz.causality import deadlock_cycle, hand_overs, lost_updates, shared_attributes
 from threadviz.lettering import fit, printable, width
@@ -42,10 +43,15 @@ def add_arrows(picture: Picture, trace: Trace) -> int:
 
 
 def _waits(trace: Trace) -> dict[int, list[Span]]:
-    return defaultdict(
-        list,
-        {i: [s for s in lane.spans if s.state in ("waiting", "blocked")] for i, lane in enumerate(trace.lanes)},
-    )
+    """Return the waits of each lane; one goes on while its thread, let go on, waits for the GIL."""
+    waits: dict[int, list[Span]] = defaultdict(list)
+    for i, lane in enumerate(trace.lanes):
+        for span in lane.spans:
+            if span.state in ("waiting", "blocked"):
+                waits[i].append(span)
+            elif span.state == "ready" and waits[i] and waits[i][-1].end == span.start:
+                waits[i][-1] = replace(waits[i][-1], end=span.end)
+    return waits
 
 
 def _waited(waits: list[Span], until: float, scale: float) -> float:
