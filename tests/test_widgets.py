@@ -321,3 +321,30 @@ def test_both_timelines_have_the_same_time_axis():
     first, second = pictures[len(pictures) // 2 - 1], pictures[-1]
     assert (first.scale, first.ticks, first.width) == (second.scale, second.ticks, second.width)
     assert first.axis != second.axis
+
+
+def test_cores_are_a_control_of_their_own():
+    def crunch(threads=2):
+        for _ in range(threads):
+            threading.Thread(target=tv.work, args=(0.02,)).start()
+
+    ui = tv.interact(crunch, threads=(1, 4), cores=[("one GIL", None), ("2 cores, no GIL", 2)])
+    assert list(ui.controls) == ["threads", "cores", "seed"]
+    assert (ui.controls["cores"].label, ui.run.duration) == ("one GIL", 0.04)
+    ui.controls["cores"].label = "2 cores, no GIL"
+    assert ui.run.duration == 0.02
+    ui.controls["cores"].label = "one GIL"
+    assert ui.run.duration == 0.04
+
+
+def test_range_of_cores_is_a_slider():
+    ui = tv.interact(lambda: tv.work(0.02), cores=(1, 4))
+    assert ui.controls["cores"].value == 2
+    assert ui.run.title == "<lambda>() → None   simulated, no GIL, 2 cores, 0.02 s"
+
+
+def test_cores_are_the_simulation_s_alone():
+    ui = tv.interact(quick, cores=[("one GIL", None), ("2 cores", 2)])
+    ui.for_real.times.value = 1
+    ui.for_real.start.click()
+    assert ui.for_real.outcomes == {"1": 1}

@@ -1,5 +1,6 @@
 """See what every thread did: plain threading code as a timeline, on a virtual clock, the same every time."""
 
+from .cpu import work
 from .errors import AlreadyRunning, Deadlock, MadeOutside, ScheduleMismatch, Stuck, ThreadvizError
 from .magics import load_ipython_extension
 from .run import Run, record, simulate
@@ -23,4 +24,5 @@ __all__ = [
     "load_ipython_extension",
     "record",
     "simulate",
+    "work",
 ]

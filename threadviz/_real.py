@@ -8,6 +8,8 @@ import time
 allocate_lock = _thread.allocate_lock
 get_ident = _thread.get_ident
 perf_counter = time.perf_counter
+perf_counter_ns = time.perf_counter_ns
+thread_time_ns = time.thread_time_ns
 sleep = time.sleep
 main_thread = threading.main_thread
 start = threading.Thread.start

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
+from dataclasses import replace
 
 from threadviz.causality import deadlock_cycle, hand_overs, lost_updates, shared_attributes
 from threadviz.lettering import fit, printable, width
@@ -34,7 +35,7 @@ def add_arrows(picture: Picture, trace: Trace) -> int:
         _hand_over(picture, cause, effect, at)
     room = max(0, MOST_ARROWS - len(wakes))
     for cause, effect in starts[:room]:
-        _start(picture, cause, effect, at)
+        _start(picture, cause, effect.lane, trace.lanes[effect.lane].start, at)
     room = max(0, room - len(starts))
     for cause, effect in items[:room]:
         _hand_over(picture, cause, effect, at)
@@ -42,10 +43,15 @@ def add_arrows(picture: Picture, trace: Trace) -> int:
 
 
 def _waits(trace: Trace) -> dict[int, list[Span]]:
-    return defaultdict(
-        list,
-        {i: [s for s in lane.spans if s.state in ("waiting", "blocked")] for i, lane in enumerate(trace.lanes)},
-    )
+    """Return the waits of each lane; one goes on while its thread, let go on, waits for the GIL."""
+    waits: dict[int, list[Span]] = defaultdict(list)
+    for i, lane in enumerate(trace.lanes):
+        for span in lane.spans:
+            if span.state in ("waiting", "blocked"):
+                waits[i].append(span)
+            elif span.state == "ready" and waits[i] and waits[i][-1].end == span.start:
+                waits[i][-1] = replace(waits[i][-1], end=span.end)
+    return waits
 
 
 def _waited(waits: list[Span], until: float, scale: float) -> float:
@@ -65,9 +71,10 @@ def _hand_over(picture: Picture, cause: TraceEvent, effect: TraceEvent, at: dict
     _keep_clear(picture, i, j, min(tail[0], head[0]), max(tail[0], head[0]))
 
 
-def _start(picture: Picture, cause: TraceEvent, effect: TraceEvent, at: dict[int, int]) -> None:
-    i, j = at[cause.lane], at[effect.lane]
-    x, begin = picture.x(cause.time), picture.x(effect.time)
+def _start(picture: Picture, cause: TraceEvent, child: int, since: float, at: dict[int, int]) -> None:
+    """Point at where the child's lane begins: it may have to wait before its first step."""
+    i, j = at[cause.lane], at[child]
+    x, begin = picture.x(cause.time), picture.x(since)
     from_y, to_y = picture.rows[i].middle, picture.rows[j].middle
     picture.stems.append([(x, from_y), (begin - STEM, from_y), (begin - STEM, to_y)])
     picture.arrows.append(((begin - STEM, to_y), (begin - 1, to_y)))

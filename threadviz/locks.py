@@ -60,13 +60,17 @@ class Lock:
                 simulator.end_wait(operation)
         self._locked = True
         self._holder = simulator.current
-        for waiter in self._waiters:  # these wait on, for somebody else
-            if waiter.state == "waiting":
-                if waiter.waits is not None:
-                    waiter.waits = replace(waiter.waits, holder=self._holder.name)
-                if waiter.label.count(", then ") < 3:
-                    waiter.label += f", then {self._holder.name}"
+        for waiter in self._waiters:
+            self.tell_holder(waiter)
         return True
+
+    def tell_holder(self, waiter: Task) -> None:
+        """A thread waits on, for somebody else."""
+        if waiter.state == "waiting" and self._holder is not None:
+            if waiter.waits is not None:
+                waiter.waits = replace(waiter.waits, holder=self._holder.name)
+            if waiter.label.count(", then ") < 3:
+                waiter.label += f", then {self._holder.name}"
 
     def _wait_label(self, operation: Operation) -> tuple[Any, str]:
         if operation.name.endswith((".acquire", ".__enter__")) and (

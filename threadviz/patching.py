@@ -24,7 +24,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Protocol
 
-from . import _real
+from . import _real, cpu
 from .frames import is_learners
 
 pool_module: Any = concurrent.futures.thread
@@ -44,6 +44,7 @@ class Runtime(Protocol):
         """Whether the OS thread that asks belongs to the run."""
 
     def sleep(self, *args: Any, **kwargs: Any) -> None: ...
+    def work(self, seconds: float) -> None: ...
     def start(self, thread: threading.Thread) -> None: ...
     def join(self, thread: threading.Thread, timeout: float | None = None) -> None: ...
     def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int: ...
@@ -89,6 +90,7 @@ class Patches:
 def _table(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """What is patched, written once: (owner, name, the runtime's version)."""
     yield time, "sleep", runtime.sleep
+    yield cpu, "spend", runtime.work
     for name in ("_exit", "abort", "execv", "execve", "fork", "forkpty"):
         yield os, name, _refused(f"os.{name}() would end or double the whole notebook; to end a thread, let it return")
     for name in ("alarm", "setitimer"):

@@ -13,7 +13,7 @@ from functools import partial
 from time import perf_counter_ns
 from typing import Any, ClassVar
 
-from . import _real, frames
+from . import _real, cpu, frames
 from .output import Output
 from .patching import Patches, pool_module
 from .trace import Kind, State, Wait
@@ -22,6 +22,7 @@ from .watchdog import StopRun, raise_in
 
 MAX_NOTES = 200_000  # of a run; what comes later is not kept
 SLICE = 0.1  # seconds, real: how long a wait lasts before it looks about
+GAP = 1_000_000  # nanoseconds: between two looks at the clock, so long that the thread was off the CPU
 GRACE = 1.0  # seconds, real: for the threads that are left at the end, to follow the request to end
 
 Note = tuple[int, "Track", str, Any, Any, int | None, Any]  # nanoseconds, thread, kind, what, value, line, cause
@@ -141,8 +142,7 @@ class Recorder:
         finally:
             track.hopeless = None
             if track.waiting is not None and not self.stopping:
-                if len(self.notes) < self.room:
-                    self.notes.append((perf_counter_ns(), track, "span", label, (state, began), line, None))
+                self._note_span(track, state, label, began, perf_counter_ns(), line)
                 track.waiting = track.waits = None
 
     def _look_for_deadlock(self) -> None:
@@ -188,6 +188,35 @@ class Recorder:
             return
         self.wait(track, ("sleeping", f"sleep {seconds:g}", line, None, "sleep"), _slept, seconds, lambda: False)
 
+    def work(self, seconds: float) -> None:
+        track = self.track()
+        if track is None:
+            cpu.busy(seconds)
+            return
+        _, line, _ = frames.user_call("work")
+        if line is not None:
+            self.note("work", f"{seconds:g}", line=line)
+        since = last = perf_counter_ns()
+
+        def tick(now: int) -> None:
+            nonlocal since, last
+            if self.stopping:
+                raise StopRun
+            if now - last > GAP:
+                self._note_span(track, "running", label, since, last, line)
+                self._note_span(track, "ready", "off the CPU", last, now, line)
+                since = now
+            last = now
+
+        label = f"work {seconds:g}"
+        cpu.busy(seconds, tick)
+        tick(perf_counter_ns())
+        self._note_span(track, "running", label, since, last, line)
+
+    def _note_span(self, track: Track, state: State, label: str, start: int, end: int, line: int | None) -> None:
+        if len(self.notes) < self.room:
+            self.notes.append((end, track, "span", label, (state, start), line, None))
+
     def start(self, thread: threading.Thread) -> None:
         track = self.track()
         if track is None or not getattr(thread, "_initialized", False) or thread._started.is_set():  # type: ignore[attr-defined]
@@ -202,6 +231,7 @@ class Recorder:
         thread._invoke_excepthook = partial(self._failed, child, hook)  # type: ignore[attr-defined]
         self.all.append(child)
         track.quiet = True
+        since = perf_counter_ns()
         try:
             _real.start(thread)
         except BaseException:
@@ -209,6 +239,8 @@ class Recorder:
             raise
         finally:
             track.quiet = False
+            if perf_counter_ns() - since > GAP:
+                self._note_span(track, "ready", "off the CPU", since, perf_counter_ns(), line)
 
     def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int:
         if not callable(function) or not isinstance(args, tuple) or not isinstance(kwargs, dict | None.__class__):

@@ -20,7 +20,7 @@ from .schedule import InOrder, Policy, Replay, Schedule, Shuffle
 from .trace import Trace, Wait
 from .tracing import error_text
 
-RESERVED = ("seed", "schedule")  # simulate's own options
+RESERVED = ("seed", "schedule", "cores")  # simulate's own options
 _LONG = 400  # characters of a schedule that is no longer written out
 _SHOWN = 60  # characters of a value in titles
 _TOLD = 1000  # characters of an exception's text
@@ -62,6 +62,7 @@ class Run:
         error: BaseException | None = None,
         errors: Mapping[str, BaseException] | None = None,
         seed: int | None = None,
+        cores: int | None = None,
     ) -> None:
         self.trace = trace
         self.schedule = schedule
@@ -71,6 +72,7 @@ class Run:
         self._value = value
         self._error = error
         self._seed = seed
+        self._cores = cores
         self._outcome = _outcome(value, error)
         self.replay = self._replay()
 
@@ -107,6 +109,8 @@ class Run:
     def title(self) -> str:
         """The call, its outcome, and how the run was made, in one line."""
         made = "simulated" if self.clock == "virtual" else "recorded"
+        if self._cores is not None:
+            made += f", no GIL, {self._cores} core{'' if self._cores == 1 else 's'}"
         duration = f"{self.duration:g}" if self.clock == "virtual" else f"{self.duration:.3g}"
         return f"{self._call} → {self._outcome}   {made}, {duration} s"
 
@@ -116,6 +120,8 @@ class Run:
         given = [self._arguments]
         if self._seed is not None:
             given.append(f"seed={self._seed}")
+        if self._cores is not None:
+            given.append(f"cores={self._cores}")
         if len(str(self.schedule)) > _LONG:
             given.append("schedule=run.schedule")
         elif len(self.schedule):
@@ -181,6 +187,7 @@ def simulate(
     *args: Any,
     seed: int | None = None,
     schedule: Schedule | str | None = None,
+    cores: int | None = None,
     **kwargs: Any,
 ) -> Run:
     """Run a scenario on the virtual clock: `time.sleep(2)` moves the clock by two seconds and costs no time.
@@ -194,6 +201,9 @@ def simulate(
         `random`.  Without one each thread goes on until it must wait.
     schedule : Schedule or str, optional
         Choices to replay, from `Run.schedule`; ScheduleMismatch when the code has changed.
+    cores : int, optional
+        For `tv.work`: a Python without the GIL, on so many cores.  Without a number there is the GIL, one thread
+        computes at a time, and a turn takes what `sys.getswitchinterval()` says.
 
     Returns
     -------
@@ -220,11 +230,12 @@ def simulate(
     check_scenario(scenario, "simulate", RESERVED)
     inspect.signature(scenario).bind(*args, **kwargs)
     policy = _policy(seed, schedule)
+    _check_cores(cores)
     from .simulation import simulate_once  # greenlet only where something is simulated: its import turns the GIL on
 
-    done = simulate_once(scenario, args, kwargs, policy, 0 if seed is None else seed)
+    done = simulate_once(scenario, args, kwargs, policy, 0 if seed is None else seed, cores)
     call = call_text(scenario, args, kwargs)
-    return Run(call, done.trace, done.schedule, done.log, done.value, done.error, done.errors, seed)
+    return Run(call, done.trace, done.schedule, done.log, done.value, done.error, done.errors, seed, cores)
 
 
 def record(scenario: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
@@ -320,6 +331,15 @@ def _policy(seed: int | None, schedule: Schedule | str | None) -> Policy:
     if schedule is not None:
         return Replay(schedule)
     return InOrder() if seed is None else Shuffle(seed)
+
+
+def _check_cores(cores: int | None) -> None:
+    if cores is None:
+        return
+    if not isinstance(cores, int) or isinstance(cores, bool):
+        raise TypeError(f"cores must be a whole number, or None for one GIL, not {cores!r}")
+    if cores < 1:
+        raise ValueError(f"cores must be 1 or more, or None for one GIL, not {cores!r}")
 
 
 def _outcome(value: Any, error: BaseException | None) -> str:

@@ -76,6 +76,14 @@ class Runtime:
         else:
             simulator.give_way()
 
+    def work(self, seconds: float) -> None:
+        simulator = self._simulator
+        operation = simulator.begin_operation("work")
+        if operation.line is not None:
+            simulator.record("work", f"{seconds:g}", line=operation.line)
+        if seconds:
+            simulator.work(seconds)
+
     def get_ident(self) -> int:
         return _ident(self._simulator.current)
 

@@ -24,12 +24,17 @@ from .words import deadlock_sentence
 
 
 def simulate_once(
-    scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], policy: Policy, seed: int
+    scenario: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    policy: Policy,
+    seed: int,
+    cores: int | None = None,
 ) -> Finished:
     """Run `scenario` on the virtual clock.  KeyboardInterrupt and ScheduleMismatch come through; all else is kept."""
     classes = survey(scenario, args, kwargs, (Lock, SimpleQueue))
     with exclusively():
-        return _simulate(scenario, args, kwargs, policy, seed, classes)
+        return _simulate(scenario, args, kwargs, policy, seed, classes, cores)
 
 
 def _simulate(
@@ -39,8 +44,9 @@ def _simulate(
     policy: Policy,
     seed: int,
     classes: list[type],
+    cores: int | None,
 ) -> Finished:
-    simulator = Simulator(policy)
+    simulator = Simulator(policy, cores)
     output = Output(lambda: _real.get_ident() == simulator.os_thread)
     runtime = Runtime(simulator, output)
     silent = SilentFutures()

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from greenlet import getcurrent, greenlet
 
 from . import _real, frames
+from .cores import Cores
 from .errors import Stuck
 from .schedule import Numbers, Policy
 from .trace import Kind, State, Trace, Wait
@@ -95,13 +96,14 @@ class Simulator:
 
     newest: ClassVar["Simulator"]  # that of the run that is going on; locks made in it keep a reference
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, cores: int | None = None) -> None:
         self.os_thread = _real.get_ident()
         self.policy = policy
         self.hub = getcurrent()
         self.now = 0  # nanoseconds, virtual
         self.tasks: list[Task] = []
         self.ready: list[Task] = []
+        self.cores = Cores(cores)
         self.current: Task = None  # type: ignore[assignment]
         self.alive = 0  # threads that the program waits for
         self.wanting = 0  # threads that would take up a lock when they go on
@@ -212,7 +214,10 @@ class Simulator:
 
     def give_way(self) -> None:
         """Let the others that can run go first, as `sleep(0)` does."""
-        if self.ready:
+        if self.cores.crowded:
+            self.cores.wait(self.now, self.current)
+            self._switch(self._next())
+        elif self.ready:
             self.ready.append(self.current)
             self.current.enter(self.now, "ready")
             self._switch(self._next())
@@ -240,15 +245,35 @@ class Simulator:
         task.waits = None
         return not task.timed_out
 
+    def work(self, seconds: float) -> None:
+        """The current thread computes; the others that can run wait for the GIL meanwhile."""
+        self.check()
+        task = self.current
+        line = task.operation.line if task.operation else None
+        self.cores.compute(self.now, task, max(1, round(seconds * 1e9)), f"work {seconds:g}", line)
+        if self.cores.crowded:
+            for other in self._candidates():
+                self.cores.wait(self.now, other)
+            self.ready.clear()
+        self._switch(self._next())
+
     def wake(self, task: Task, cause: int | None) -> None:
         """Let a thread go on (where it wants a lock: try to) because of a trace event."""
-        if task not in self.ready:
+        if task not in self.ready and not self.cores.waits(task):
             task.woken_by = cause
-            self.ready.append(task)
+            if self.cores.crowded:
+                self.cores.wait(self.now, task)
+            else:
+                self.ready.append(task)
 
     def start_first(self, child: Task) -> None:
         """A started thread runs at once, as `Thread.start` waits for its first step."""
         parent = self.current
+        if self.cores.crowded:
+            child.state = "ready"  # it has not run yet, not even for an instant
+            self.cores.wait(self.now, child)
+            self.give_way()
+            return
         candidates = [child, *self._candidates(), parent]
         chosen = self._choose(candidates)
         if chosen is parent:
@@ -312,7 +337,13 @@ class Simulator:
         return chosen
 
     def _advance(self) -> bool:
-        """Move the clock to the next timers that somebody still waits for; False when there are none."""
+        """Move the clock to the next change on the CPU or the next timers; False when there is nothing to come."""
+        while self._timers and self._timers[0][2].timer != self._timers[0][1]:
+            heapq.heappop(self._timers)
+        change = self.cores.next_change(self.now)
+        if change is not None and (not self._timers or change <= self._timers[0][0]):
+            self._compute_until(change)
+            return True
         due: list[Task] = []
         while self._timers and (not due or self._timers[0][0] <= self.now):
             when, number, task = heapq.heappop(self._timers)
@@ -321,9 +352,27 @@ class Simulator:
                 due.append(task)
         for task in due:
             task.timed_out = True
-            task.wanted = None  # it goes on without the lock
-            self.wake(task, None)
+            if not self.cores.waits(task):
+                task.wanted = None  # it goes on without the lock
+                self.wake(task, None)
         return bool(due)
+
+    def _compute_until(self, now: int) -> None:
+        self.now = now
+        self.progress += 1
+        self.check()
+        for claim in self.cores.advance(now):
+            task: Any = claim.row
+            if task.wanted is not None:  # it was woken in time, but its time-out may have passed meanwhile
+                if not task.wanted.locked():
+                    task.timed_out = False
+                elif task.timed_out:
+                    task.wanted = None
+                else:  # somebody else took the lock: it waits on
+                    task.enter(now, claim.state, claim.label, claim.line)
+                    task.wanted.tell_holder(task)
+                    continue
+            self.ready.append(task)
 
     # ---- being stopped ------------------------------------------------------------------------------------------
 

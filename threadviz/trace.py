@@ -16,6 +16,7 @@ Kind = Literal[
     "begin",  # a thread's first step; `cause` is the start
     "end",  # a thread's last step
     "sleep",
+    "work",  # CPU work began; `what` is how many seconds of it
     "acquire",  # a lock was got; `cause` is the release that made it possible, when there was a wait
     "release",
     "call",  # any other operation of the standard library, such as Queue.put; `what` names it

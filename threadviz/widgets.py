@@ -31,7 +31,8 @@ def interact(scenario: Callable[..., Any], /, **abbreviations: Any) -> "Interact
         Builds its own state and uses threads; plain Python.
     **abbreviations
         A control for each parameter, as for `ipywidgets.interact`: `(min, max)`, `(min, max, step)`, a list, a bool
-        or a widget.  Parameters without one keep their default.
+        or a widget.  Parameters without one keep their default.  `cores` is that of `simulate`:
+        `cores=[("one GIL", None), ("2 cores, no GIL", 2)]`.
 
     Returns
     -------
@@ -52,6 +53,9 @@ def _controls(scenario: Callable[..., Any], abbreviations: dict[str, Any]) -> di
     parameters = inspect.signature(scenario).parameters
     controls = {}
     for key, abbreviation in abbreviations.items():
+        if key == "cores":  # simulate's own option, which check_scenario lets no scenario have
+            controls[key] = _control("interact", key, abbreviation, inspect.Parameter.empty)
+            continue
         if key not in parameters:
             raise TypeError(f"{name}() has no parameter {key!r}; it has {', '.join(parameters) or 'none'}")
         controls[key] = _control(name, key, abbreviation, parameters[key].default)
@@ -106,7 +110,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         self._draw_by = 0.0
         self._busy = False
         self._run: Run | None = None
-        self.for_real = ForReal(lambda: record(self._scenario, **self._values()), self._beside)
+        self.for_real = ForReal(lambda: record(self._scenario, **self._values(real=True)), self._beside)
         self.draws = 0
         seed = ipywidgets.IntSlider(
             0, 0, 20, description="shuffle the order (0: no)", style={"description_width": "initial"}
@@ -179,9 +183,10 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         finally:
             self._busy = False
 
-    def _values(self) -> dict[str, Any]:
-        """What the controls say to the scenario's own parameters."""
-        return {key: _plain(control.value) for key, control in self.controls.items() if key != "seed"}
+    def _values(self, real: bool = False) -> dict[str, Any]:
+        """What the controls say, to `simulate` or to `record`, which has neither seed nor cores."""
+        left_out = ("seed", "cores") if real else ("seed",)
+        return {key: _plain(control.value) for key, control in self.controls.items() if key not in left_out}
 
     def _beside(self, recorded: Trace) -> Trace:
         """Draw the simulated run on the time axis of a recorded one, too; returns its trace."""

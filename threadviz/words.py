@@ -182,8 +182,12 @@ def _doing(span: Span, endless: bool) -> str:
     label = clean(span.label)
     where = f" (line {span.line})" if span.line is not None else ""
     match span.state:
+        case "running" if label:
+            return f"computes {lasted}{where}"
         case "running":
             return f"runs {lasted}{where}"
+        case "ready" if label:
+            return f"{label}, {lasted}{where}"
         case "ready":
             return f"ready to run {lasted}"
         case "sleeping":
