@@ -27,6 +27,8 @@ ORDER = [
     "recorded",
     "assembly",
     "cores",
+    "tasks",
+    "scheduler",
     "simulator",
     "locks",
     "simplequeue",
@@ -46,6 +48,7 @@ ORDER = [
     "encoding",
     "drawing",
     "timeline",
+    "calls",
     "run",
     "magics",
     "for_real",
@@ -79,7 +82,7 @@ def test_only_widgets_imports_ipywidgets_and_only_drawing_imports_matplotlib(mod
     assert ("import ipywidgets" in text) == (module in ("for_real", "widgets"))
     if ORDER.index(module) < ORDER.index("lettering"):
         assert "matplotlib" not in text
-    if module not in ("simulator",):
+    if module not in ("tasks", "scheduler"):
         assert "from greenlet" not in text and "import greenlet" not in text
 
 

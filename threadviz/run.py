@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -10,20 +9,17 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 
 from . import timeline, words
+from .calls import call_text, check_scenario, outcome_text, sentence
 from .causality import deadlock_cycle
 from .chrome import trace_events
-from .errors import Deadlock, ThreadvizError
-from .frames import raised_at
+from .errors import Deadlock
 from .output import LogLine
 from .recording import record_once
 from .schedule import InOrder, Policy, Replay, Schedule, Shuffle
 from .trace import Trace, Wait
-from .tracing import error_text
 
 RESERVED = ("seed", "schedule", "cores")  # simulate's own options
 _LONG = 400  # characters of a schedule that is no longer written out
-_SHOWN = 60  # characters of a value in titles
-_TOLD = 1000  # characters of an exception's text
 
 
 class Log(list[LogLine]):
@@ -73,7 +69,7 @@ class Run:
         self._error = error
         self._seed = seed
         self._cores = cores
-        self._outcome = _outcome(value, error)
+        self._outcome = outcome_text(value, error)
         self.replay = self._replay()
 
     def result(self) -> Any:
@@ -145,12 +141,12 @@ class Run:
         """The picture in words, with what ended the run and how to run it again where something went wrong."""
         lines = [words.describe(self.trace, self.title)]
         if self._error is not None and not isinstance(self._error, Deadlock):
-            lines.append(_sentence(type(self._error).__name__, self._error))
+            lines.append(sentence(type(self._error).__name__, self._error))
         ended = sum(lane.ending == "raised" for lane in self.trace.lanes[1:])  # the rest of the errors are futures'
         for number, (name, error) in enumerate(list(self.errors.items())[:6]):
             kind = type(error).__name__
             what = f"{name} ended with {kind}" if number < ended else f"nobody asked for the {kind} of a call in {name}"
-            lines.append(_sentence(what, error))
+            lines.append(sentence(what, error))
         if len(self.errors) > 6:
             lines.append(f"and {len(self.errors) - 6} more such exceptions")
         if self.clock == "virtual" and (self._error is not None or self.errors):
@@ -283,46 +279,6 @@ def check_ending(path: Path) -> None:
         raise ValueError(f"cannot save {path.name!r}: the name must end in .png, .svg or .json")
 
 
-def check_scenario(scenario: object, verb: str, reserved: tuple[str, ...]) -> None:
-    """One clear sentence for what is not a scenario: TypeError, or ValueError for a name that clashes."""
-    if not callable(scenario):
-        raise TypeError(
-            f"{verb} needs a function to call, not {type(scenario).__name__}: "
-            f"write tv.{verb}(race), without calling race yourself"
-        )
-    name = getattr(scenario, "__name__", type(scenario).__name__)
-    if inspect.iscoroutinefunction(scenario) or inspect.isgeneratorfunction(scenario):
-        raise TypeError(
-            f"{verb} needs a plain function: {name}() is a generator or a coroutine, which nobody would run"
-        )
-    try:
-        parameters = inspect.signature(scenario).parameters
-    except ValueError as error:
-        raise TypeError(f"{verb} needs a function written in Python: {name} does not tell its parameters") from error
-    for reserved_name in reserved:
-        if reserved_name in parameters:
-            raise ValueError(
-                f"{name}() has a parameter {reserved_name!r}, which is an option of tv.{verb}; give it another name"
-            )
-
-
-def call_text(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    """The call as it would be written: 'race(workers=2, sleep=0.1)', defaults included."""
-    name = getattr(scenario, "__name__", type(scenario).__name__)
-    bound = inspect.signature(scenario).bind(*args, **kwargs)
-    bound.apply_defaults()
-    shown = []
-    for key, value in bound.arguments.items():
-        kind = bound.signature.parameters[key].kind
-        if kind is inspect.Parameter.VAR_POSITIONAL:
-            shown += [_short(item) for item in value]
-        elif kind is inspect.Parameter.VAR_KEYWORD:
-            shown += [f"{each}={_short(item)}" for each, item in value.items()]
-        else:
-            shown.append(_short(value) if kind is inspect.Parameter.POSITIONAL_ONLY else f"{key}={_short(value)}")
-    return f"{name}({', '.join(shown)})"
-
-
 def _policy(seed: int | None, schedule: Schedule | str | None) -> Policy:
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
         raise TypeError(f"seed must be a whole number or None, not {seed!r}")
@@ -340,32 +296,3 @@ def _check_cores(cores: int | None) -> None:
         raise TypeError(f"cores must be a whole number, or None for one GIL, not {cores!r}")
     if cores < 1:
         raise ValueError(f"cores must be 1 or more, or None for one GIL, not {cores!r}")
-
-
-def _outcome(value: Any, error: BaseException | None) -> str:
-    if isinstance(error, Deadlock):
-        return "deadlock"
-    if isinstance(error, ThreadvizError):
-        return "stopped"
-    if error is not None:
-        name, colon, text = error_text(error).partition(": ")
-        return f"raises {name}{colon}{_cut(text)}"
-    return _short(value)
-
-
-def _sentence(what: str, error: BaseException) -> str:
-    text = _cut(error_text(error).partition(": ")[2], _TOLD)
-    line = raised_at(error)
-    where = f" (line {line})" if line is not None else ""
-    return f"{what}: {text}{where}" if text else f"{what}{where}"
-
-
-def _short(value: Any) -> str:
-    try:
-        return _cut(re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split())))  # addresses differ each time
-    except (Exception, SystemExit) as error:
-        return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
-
-
-def _cut(text: str, length: int = _SHOWN) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"

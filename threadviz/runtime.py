@@ -10,7 +10,8 @@ from .locks import Lock, RLock
 from .output import Output
 from .patching import pool_module
 from .simplequeue import SimpleQueue
-from .simulator import Simulator, Task
+from .simulator import Simulator
+from .tasks import Task
 from .tracing import error_text
 from .watchdog import StopRun
 

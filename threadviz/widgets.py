@@ -10,9 +10,10 @@ from typing import Any
 import ipywidgets
 
 from . import timeline
+from .calls import check_scenario
 from .errors import ThreadvizError
 from .for_real import ForReal
-from .run import RESERVED, Run, check_scenario, record, simulate
+from .run import RESERVED, Run, record, simulate
 from .trace import Trace
 
 SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
