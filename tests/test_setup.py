@@ -136,6 +136,29 @@ def test_last_cell_leads_back_and_on_and_to_every_other_chapter(path):
     assert linked == {word: stems for word, stems in expected.items() if stems}
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_chapter_has_every_part(path):
+    cells = nbformat.read(path, as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    for part in (
+        "**The question: ",
+        "After this chapter you can",
+        "**Predict",
+        "**Look at**",
+        "<details>",
+        "You may have",
+    ):
+        assert part in text, f"{path.name} has no {part!r}"
+    assert "break it" in text.lower()
+    assert any("tv.interact(" in cell.source for cell in code)
+    solutions = [cell for cell in code if cell.source.startswith("# Solution.")]
+    assert len(solutions) >= len(re.findall(r"^## Exercise", text, re.MULTILINE)) >= 1
+    assert all(cell.metadata.jupyter.get("source_hidden") for cell in solutions)
+    remember = text.split("\n## What to remember\n")[1].split("\n## ")[0]
+    assert re.findall(r"^(\d)\. ", remember, re.MULTILINE) == ["1", "2", "3"]
+
+
 def test_tool_that_links_the_chapters_finds_nothing_to_change_and_mends_what_is_changed(tmp_path):
     shutil.copy(ROOT / "README.md", tmp_path)
     (tmp_path / "notebooks").mkdir()
