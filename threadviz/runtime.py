@@ -210,7 +210,7 @@ class Runtime:
         """What the interpreter does at exit: pools that nobody shut down let their idle workers go."""
         pool_module._shutdown = True
         for thread, work in list(pool_module._threads_queues.items()):
-            if getattr(thread, "_threadviz", None) is not None:
+            if getattr(thread, "_threadviz", None) in self._simulator.tasks:
                 work.put(None)
 
     def forget_pools(self) -> None:

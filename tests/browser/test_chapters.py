@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+CHAPTERS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PATIENCE = 60_000  # milliseconds
 BROKEN = "text=/model not found|Error displaying widget|Error creating widget|Failed to load model/i"
 # JupyterLab takes cells that are out of sight off the page; a learner scrolls, a test looks at all of them
