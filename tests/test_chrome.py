@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 
 import pytest
 
@@ -213,6 +214,22 @@ def test_same_run_gives_the_same_file(tmp_path):
     for number in range(10):
         path = tmp_path / f"{number}.json"
         tv.simulate(programs.race, seed=3).save(path)
-        texts.add(path.read_text(encoding="ascii"))
+        texts.add(path.read_text(encoding="utf-8"))
     assert len(texts) == 1
     assert json.loads(texts.pop())["otherData"]["clock"] == "virtual"
+
+
+def test_names_are_written_as_they_are(tmp_path):
+    def scenario():
+        threading.Thread(name="größe").start()
+
+    tv.simulate(scenario).save(tmp_path / "run.json")
+    text = (tmp_path / "run.json").read_text(encoding="utf-8")
+    assert '"scenario() → None   simulated, 0 s"' in text and '"größe"' in text
+    assert "\\u" not in text  # Perfetto shows an escape as it stands
+
+
+def test_half_a_character_breaks_no_file():
+    lane = Lane("\ud800", (Span("waiting", 0, 1, "waits for \ud800, held by \ud800"),), (Held("\ud800", 0, 1),))
+    events = (TraceEvent(0, 0, "error", "\ud800", "\ud800"), TraceEvent(0, 0, "release", "\ud800", cause=0))
+    json.dumps(trace_events(Trace((lane,), events, 1, notes=("\ud800",)), "\ud800"), ensure_ascii=False).encode("utf-8")

@@ -167,7 +167,10 @@ class Run:
             assert figure is not None
             figure.savefig(path, format="svg", metadata={"Date": None})
         else:
-            path.write_text(json.dumps(trace_events(self.trace, self.title)) + "\n", encoding="ascii")
+            text = json.dumps(
+                trace_events(self.trace, self.title), ensure_ascii=False
+            )  # Perfetto shows escapes as such
+            path.write_text(text + "\n", encoding="utf-8")
 
     def __repr__(self) -> str:
         return self.describe()
