@@ -147,6 +147,31 @@ def test_exceptions_go_to_stderr_as_python_prints_them(tmp_path):
     )
 
 
+def test_update_that_the_script_loses_is_told(tmp_path):
+    write(
+        tmp_path / "race.py",
+        """
+        import threading, time
+
+        class Database:
+            def __init__(self):
+                self.value = 0
+
+            def update(self):
+                copy = self.value
+                time.sleep(0.1)
+                self.value = copy + 1
+
+        database = Database()
+        threads = [threading.Thread(target=database.update, name=name) for name in "AB"]
+        for thread in threads:
+            thread.start()
+        """,
+    )
+    done = call(tmp_path, "race.py")
+    assert "B writes 1 over A's 1, which it had not seen: an update is lost\n" in done.stdout
+
+
 def test_deadlock_ends_with_a_message_and_its_picture(tmp_path):
     write(tmp_path / "hangs.py", "import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()\n")
     done = call(tmp_path, "hangs.py", "-o", "x.json")

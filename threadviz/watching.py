@@ -1,9 +1,10 @@
 """Sees the learner's code read and write attributes of the learner's own objects, with their values.
 
-For the length of a run the classes that the scenario's code can reach note each access to an instance's attribute.
-Globals, items of lists and dicts, and classes that are made during the run are not seen.
+For the length of a run the classes that the scenario's code can reach, and those that a class statement makes during
+the run, note each access to an instance's attribute.  Globals and items of lists and dicts are not seen.
 """
 
+import builtins
 import sys
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -26,10 +27,23 @@ def watch(patches: Patches, classes: Iterable[type], note: Note) -> None:
         return type(owner).__name__ if number == 1 else f"{type(owner).__name__}#{number}"
 
     patches.call_later(numbers.clear)
-    for cls in classes:
+
+    def watch_one(cls: type) -> None:
         if not issubclass(cls, BaseException | type | Enum) and cls.__getattribute__ is object.__getattribute__:
             patches.attribute(cls, "__getattribute__", _reading(cls.__getattribute__, note, name_of))
             patches.attribute(cls, "__setattr__", _writing(cls.__setattr__, note, name_of))
+
+    for cls in classes:
+        watch_one(cls)
+    build = builtins.__build_class__
+
+    def build_class(body: Any, *args: Any, **kwargs: Any) -> Any:
+        cls = build(body, *args, **kwargs)
+        if is_learners(body.__code__.co_filename) and isinstance(cls, type):
+            watch_one(cls)
+        return cls
+
+    patches.attribute(builtins, "__build_class__", build_class)
 
 
 def _reading(real: Any, note: Note, name_of: Callable[[object], str]) -> Any:
