@@ -55,7 +55,7 @@ def _controls(scenario: Callable[..., Any], abbreviations: dict[str, Any]) -> di
     controls = {}
     for key, abbreviation in abbreviations.items():
         if key == "cores":  # simulate's own option, which check_scenario lets no scenario have
-            controls[key] = _control("interact", key, abbreviation, inspect.Parameter.empty)
+            controls[key] = _control("interact", key, _without_none(abbreviation), inspect.Parameter.empty)
             continue
         if key not in parameters:
             raise TypeError(f"{name}() has no parameter {key!r}; it has {', '.join(parameters) or 'none'}")
@@ -65,6 +65,14 @@ def _controls(scenario: Callable[..., Any], abbreviations: dict[str, Any]) -> di
         if key not in controls and parameter.default is parameter.empty and not variadic:
             raise TypeError(f"{name}() needs a value for {key!r}; give it a control such as {key}=(1, 8), or a default")
     return controls
+
+
+def _without_none(abbreviation: Any) -> Any:
+    """Zero for None among the options of a list: a Dropdown whose value is None may show no label at all."""
+    if not isinstance(abbreviation, list):
+        return abbreviation
+    pairs = [each if isinstance(each, tuple) else (str(each), each) for each in abbreviation]
+    return [(label, 0 if value is None else value) for label, value in pairs]
 
 
 def _control(name: str, key: str, abbreviation: Any, default: Any) -> ipywidgets.ValueWidget:
@@ -187,7 +195,10 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
     def _values(self, real: bool = False) -> dict[str, Any]:
         """What the controls say, to `simulate` or to `record`, which has neither seed nor cores."""
         left_out = ("seed", "cores") if real else ("seed",)
-        return {key: _plain(control.value) for key, control in self.controls.items() if key not in left_out}
+        values = {key: _plain(control.value) for key, control in self.controls.items() if key not in left_out}
+        if "cores" in values:
+            values["cores"] = values["cores"] or None
+        return values
 
     def _beside(self, recorded: Trace) -> Trace:
         """Draw the simulated run on the time axis of a recorded one, too; returns its trace."""
