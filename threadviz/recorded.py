@@ -87,7 +87,7 @@ class Lock:
         self._waiters.append(track)
         try:
             seconds = None if timeout < 0 else timeout
-            got = recorder.wait(track, described, partial(self._real.acquire, True), seconds, self._real.locked)
+            got = recorder.wait(track, described, partial(self._real.acquire, True), seconds, self.locked)
         finally:
             self._waiters.remove(track)
         if state == "blocked":
