@@ -19,7 +19,7 @@ class Cell:
     name: str
     source: str
     simulated: str
-    recorded: str | None = None
+    recorded: str | None
     log: tuple[str, ...] | None = None
     left: int = 0
     unlimited: bool = False
@@ -48,8 +48,12 @@ def _parse(text):
         if key != "log":
             assert key in options and options[key] is None, line
             options[key] = value.strip()
+    recorded = (
+        told[0].replace("simulate raises", "record raises") if options["recorded"] is None else options["recorded"]
+    )
+    recorded = None if recorded.startswith("not: ") else recorded
     left = int(options["left"] or 0)
-    return Cell(name, source, told[0], options["recorded"], log or None, left, options["unlimited"] == "yes")
+    return Cell(name, source, told[0], recorded, log or None, left, options["unlimited"] == "yes")
 
 
 CELLS = [_parse(part) for part in (Path(__file__).parent / "cells.txt").read_text(encoding="utf-8").split("\n## ")[2:]]

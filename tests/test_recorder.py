@@ -2,8 +2,11 @@
 
 import concurrent.futures
 import contextlib
+import os
 import queue
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -251,15 +254,10 @@ def test_daemon_that_would_go_on_for_ever_is_abandoned_and_ended(keep_busy):
 
 def test_thread_that_outlives_the_run_is_named(monkeypatch):
     monkeypatch.setattr(recorder, "GRACE", 0.05)
-    let_go = []
-
-    def stubborn():
-        while not let_go:
-            with contextlib.suppress(BaseException):
-                time.sleep(0.01)
+    end, other_end = os.pipe()
 
     def main():
-        threading.Thread(target=stubborn, name="stubborn", daemon=True).start()
+        threading.Thread(target=os.read, args=(end, 1), name="stubborn", daemon=True).start()
         time.sleep(TICK)
 
     try:
@@ -268,10 +266,59 @@ def test_thread_that_outlives_the_run_is_named(monkeypatch):
             "stubborn was still running when the run had ended: what it did later is not shown"
         )
     finally:
-        let_go.append(True)
+        os.write(other_end, b"x")
         for thread in threading.enumerate():
             if thread.name == "stubborn":
                 thread.join()
+        os.close(end)
+        os.close(other_end)
+
+
+def test_thread_that_catches_every_request_to_end_is_ended_all_the_same():
+    def stubborn():
+        while True:
+            with contextlib.suppress(BaseException):
+                time.sleep(0.01)
+
+    def main():
+        threading.Thread(target=stubborn, name="stubborn", daemon=True).start()
+        time.sleep(TICK)
+
+    run = tv.record(main)
+    assert lane(run, "stubborn").ending == "abandoned"
+    assert [thread for thread in threading.enumerate() if thread.name == "stubborn"] == []
+
+
+def test_waits_of_a_deadlock_are_those_that_made_it_and_not_those_of_its_clearing_up():
+    def starve():
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: pool.submit(int).result()).result()
+
+    assert [wait.what for wait in tv.record(starve).deadlock] == ["Future.result", "Future.result"]
+
+
+def test_deadlock_with_the_main_thread_names_it_as_the_holder():
+    def each_other():
+        thread = threading.Thread(target=threading.main_thread().join, name="child")
+        thread.start()
+        thread.join()
+
+    assert {(wait.thread, wait.holder) for wait in tv.record(each_other).deadlock} == {
+        ("MainThread", "child"),
+        ("child", "MainThread"),
+    }
+
+
+def test_interrupt_raised_by_hand_is_an_exception_like_any_other():
+    def leave():
+        raise KeyboardInterrupt("by hand")
+
+    assert isinstance(tv.record(leave).exception(), KeyboardInterrupt)
+
+
+def test_record_does_not_import_greenlet():  # on a free-threaded build its import would switch the GIL on
+    code = "import sys, threadviz; threadviz.record(lambda: 1); sys.exit('greenlet' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_stop_button_comes_through_and_everything_is_put_back():

@@ -114,8 +114,9 @@ class Lock:
         simulator = self._simulator
         holder = self._holder
         self._release = operation.event
-        if holder is not None and self in holder.holding:
-            holder.let_go(self, simulator.now)
+        if holder is not None and (self in holder.holding or operation.frame is None):
+            if self in holder.holding:  # not where the holder has ended
+                holder.let_go(self, simulator.now)
             if operation.line is not None:
                 self._release = simulator.record("release", self._name(operation), line=operation.line)
 

@@ -71,6 +71,8 @@ class Output:
         return self.open and self._is_ours()
 
     def write(self, text: str) -> None:
+        if self.is_muted():
+            return
         _, thread = self.now()
         *lines, rest = (self._partial.get(thread, "") + text).split("\n")
         self._partial[thread] = rest

@@ -95,7 +95,7 @@ def _table(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
         yield os, name, _refused(f"os.{name}() would end or double the whole notebook; to end a thread, let it return")
     for name in ("alarm", "setitimer"):
         yield signal, name, _refused(f"signal.{name}() would stop the clock that ends a stuck run; use threading.Timer")
-    yield signal, "signal", _signal(signal.signal)
+    yield signal, "signal", _signal(signal.signal, runtime.virtual)
     yield _thread, "start_new_thread", runtime.start_new_thread
     yield _thread, "start_new", runtime.start_new_thread
     yield threading.Thread, "start", runtime.start
@@ -137,12 +137,14 @@ def _refused(why: str) -> Callable[..., Any]:
     return refuse
 
 
-def _signal(real: Callable[..., Any]) -> Callable[..., Any]:
+def _signal(real: Callable[..., Any], has_a_clock: bool) -> Callable[..., Any]:
     def set_handler(number: int, handler: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():
             raise ValueError("signal only works in main thread of the main interpreter")
         if number == getattr(signal, "SIGALRM", None):
             raise RuntimeError("SIGALRM is the clock that ends a stuck run; use threading.Timer")
+        if number == signal.SIGINT and not has_a_clock:
+            raise RuntimeError("SIGINT is the stop button, and nothing else ends a recorded run")
         return real(number, handler)
 
     return set_handler

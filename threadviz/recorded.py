@@ -10,7 +10,7 @@ from typing import Any
 
 from . import _real, frames
 from .queues import Traffic
-from .recorder import Note, Recorder, Track
+from .recorder import Note, Recorder, Track, can_last
 from .trace import State
 from .tracing import printable
 
@@ -87,7 +87,7 @@ class Lock:
         self._waiters.append(track)
         try:
             seconds = None if timeout < 0 else timeout
-            got = recorder.wait(track, described, partial(self._real.acquire, True), seconds, self._real.locked)
+            got = recorder.wait(track, described, partial(self._real.acquire, True), seconds, self.locked)
         finally:
             self._waiters.remove(track)
         if state == "blocked":
@@ -231,7 +231,7 @@ class SimpleQueue:
         try:
             return self._real.get(False)
         except queue.Empty:
-            if not block or track is None or (timeout is not None and timeout <= 0):
+            if not block or track is None or not can_last(timeout):
                 return self._real.get(block, timeout)
         name, line, _ = frames.user_call("SimpleQueue.get")
         label = "waits for work" if name == "_worker" else name

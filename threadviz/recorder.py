@@ -21,6 +21,7 @@ from .tracing import Row, error_text, printable
 from .watchdog import StopRun, raise_in
 
 MAX_NOTES = 200_000  # of a run; what comes later is not kept
+MAX_THREADS = 10_000  # of a run
 SLICE = 0.1  # seconds, real: how long a wait lasts before it looks about
 GAP = 1_000_000  # nanoseconds: between two looks at the clock, so long that the thread was off the CPU
 GRACE = 1.0  # seconds, real: for the threads that are left at the end, to follow the request to end
@@ -42,6 +43,8 @@ class Track(Row):
         self.turns = 0  # waits so far
         self.waiting: tuple[int, State, str, int | None] | None = None  # since when, and for what
         self.hopeless: Callable[[], bool] | None = None  # whether a wait without a time-out still waits for something
+        self.told_to_end = False  # the request to end was raised in its wait, and it may have caught it
+        self.gone = False
 
     @property
     def name(self) -> str:
@@ -50,6 +53,14 @@ class Track(Row):
     @property
     def daemon(self) -> bool:
         return self.number > 0 and self.thread.daemon
+
+    def is_alive(self) -> bool:
+        try:
+            alive = _real.is_alive(self.thread)
+        except Exception:  # a subclass with a `_stop` of its own breaks CPython 3.11's `is_alive`
+            alive = False
+        # and a time-out of `join` that is too long makes CPython 3.11 take a thread for stopped
+        return alive or (not self.gone and self.thread.ident in sys._current_frames())
 
 
 class Recorder:
@@ -121,6 +132,9 @@ class Recorder:
         hopeless: Callable[[], bool],
     ) -> bool:
         """Call `attempt` with at most a slice of seconds until it succeeds; False for a time-out, in `seconds`."""
+        if self.stopping:  # in the learner's `finally`, whose waits were none of the run's
+            track.told_to_end = True
+            raise StopRun
         state, label, line, holder, what = described
         began = perf_counter_ns()
         deadline = None if seconds is None else began + round(seconds * 1e9)
@@ -132,13 +146,14 @@ class Recorder:
         try:
             while True:
                 left = SLICE if deadline is None else min(SLICE, (deadline - perf_counter_ns()) / 1e9)
-                if attempt(max(left, 0)):
-                    return True
-                if self.stopping:
+                done = attempt(max(left, 0))
+                if self.stopping:  # also where the wait has just ended: what others let go on their way out counts not
+                    track.told_to_end = True
                     raise StopRun
-                if left < SLICE:
-                    return False
-                self._look_for_deadlock()
+                if done or left < SLICE:
+                    return done
+                if deadline is None:
+                    self._look_for_deadlock()
         finally:
             track.hopeless = None
             if track.waiting is not None and not self.stopping:
@@ -148,8 +163,12 @@ class Recorder:
     def _look_for_deadlock(self) -> None:
         """End the run when every thread has waited without a time-out, twice in a row, for what nobody can do."""
         tracks = list(self.tracks.values())
-        hopeless = [track.hopeless for track in tracks]
-        if not all(still is not None and still() for still in hopeless) or self._unstarted():
+        for track in tracks:
+            still = track.hopeless
+            if still is None or not still():
+                self._suspicion = (0, None)
+                return
+        if any(not track.begun for track in self.all[1:]):
             self._suspicion = (0, None)
             return
         state = [(track.number, track.turns) for track in tracks]
@@ -159,9 +178,6 @@ class Recorder:
         elif perf_counter_ns() - since > 2e9 * SLICE:
             self.deadlocked = True
             self.stop()
-
-    def _unstarted(self) -> bool:
-        return any(not track.begun for track in self.all[1:])
 
     def stop(self) -> None:
         """Let every wait raise StopRun, and keep nothing that comes later."""
@@ -222,6 +238,8 @@ class Recorder:
         if track is None or not getattr(thread, "_initialized", False) or thread._started.is_set():  # type: ignore[attr-defined]
             _real.start(thread)  # CPython's own error
             return
+        if len(self.all) > MAX_THREADS:
+            raise RuntimeError("can't start new thread")  # as CPython does; threads that start threads have no end
         learners, _ = frames.call_site(frames.caller())
         line = learners.f_lineno if learners is not None else None
         started = self.note("start", printable(thread.name), line=line)
@@ -253,10 +271,11 @@ class Recorder:
     def join(self, thread: threading.Thread, timeout: float | None = None) -> None:
         track = self.track()
         alive = getattr(thread, "_initialized", False) and _real.is_alive(thread)
-        if track is None or not alive or thread is threading.current_thread() or (timeout is not None and timeout <= 0):
+        if track is None or not alive or thread is threading.current_thread() or not can_last(timeout):
             _real.join(thread, timeout)
             return
-        other = getattr(thread, "_threadviz", None)
+        main = self.all[0]
+        other = main if thread is main.thread else getattr(thread, "_threadviz", None)
         other = other if isinstance(other, Track) else None
         name, line, outermost = frames.user_call("Thread.join")
         told = printable(thread.name)
@@ -292,6 +311,7 @@ class Recorder:
             finally:
                 track.end = self.note("end")
                 self.tracks.pop(ident, None)
+                track.gone = True
 
         patches.attribute(threading.Thread, "_bootstrap_inner", bootstrap_inner)
 
@@ -317,7 +337,7 @@ class Recorder:
         at = 1
         while at < len(self.all):  # more may be started meanwhile
             track = self.all[at]
-            if track.daemon or not _real.is_alive(track.thread):
+            if track.daemon or not track.is_alive():
                 at += 1
             elif self.stopping:
                 return
@@ -327,18 +347,27 @@ class Recorder:
     def end_all(self) -> list[str]:
         """End the threads that are left; the names of those that do not follow."""
         self.stop()
-        left = [track for track in self.all[1:] if track.begun and _real.is_alive(track.thread)]
+        left = [track for track in self.all[1:] if track.begun and track.is_alive()]
         deadline = perf_counter_ns() + GRACE * 1e9
         while left and perf_counter_ns() < deadline:
             for track in left:
-                if track.waiting is None:
+                if track.waiting is None or track.told_to_end:
                     raise_in(track.thread.ident or 0)
-            _real.join(left[0].thread, SLICE / 4)
-            left = [track for track in left if _real.is_alive(track.thread)]
+            _real.sleep(SLICE / 40)
+            left = [track for track in left if track.is_alive()]
         self.tracks = {}
+        for track in self.all[1:]:  # where the request to end came into `threading`'s own last steps
+            ident = track.thread.ident or 0
+            if track.gone and threading._active.get(ident) is track.thread:  # type: ignore[attr-defined]
+                del threading._active[ident]  # type: ignore[attr-defined]
         for track in self.all:  # the interpreter's own exit must not wait for them
             pool_module._threads_queues.pop(track.thread, None)
         return [track.name for track in left]
+
+
+def can_last(timeout: Any) -> bool:
+    """Whether a wait with this time-out waits at all; if not, CPython's own function gives the answer or the error."""
+    return timeout is None or (isinstance(timeout, int | float) and 0 < timeout <= threading.TIMEOUT_MAX)
 
 
 def _slept(seconds: float) -> bool:

@@ -23,6 +23,8 @@ from .watchdog import StopRun
 from .watching import watch
 from .words import deadlock_sentence
 
+MAX_LINES = 100_000  # printed and logged in a run
+
 
 def record_once(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Finished:
     """Run `scenario` on real threads.  KeyboardInterrupt comes through, when everything is put back."""
@@ -37,6 +39,7 @@ class _Interrupts:
 
     def __enter__(self) -> "_Interrupts":
         self.pending = False
+        self.pressed = False  # inside; a KeyboardInterrupt without it is the learner's own
         self._inside = False
         self._ours = _real.get_ident() == _real.main_thread().ident
         self._before = signal.signal(signal.SIGINT, self._interrupt) if self._ours else None
@@ -50,6 +53,7 @@ class _Interrupts:
 
     def _interrupt(self, _number: int, _frame: object) -> None:
         if self._inside:
+            self.pressed = True
             raise KeyboardInterrupt
         self.pending = True
 
@@ -94,7 +98,7 @@ def _record(
         return frames.user_call("queue")[1]
 
     output.now = lambda: ((perf_counter_ns() - recorder.began) / 1e9, thread_name())
-    output.is_muted = lambda: recorder.stopping
+    output.is_muted = lambda: recorder.stopping or len(output.lines) >= MAX_LINES
     output.noted = lambda text: recorder.note("output", text)
     kept: dict[str, Any] = {}
 
@@ -113,9 +117,9 @@ def _record(
                 kept["value"] = scenario(*args, **kwargs)
             except StopRun:
                 pass
-            except KeyboardInterrupt:
-                raise
             except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) and interrupts.pressed:
+                    raise
                 kept["error"] = error
                 recorder.all[0].ending = "raised"
                 recorder.note_error(error)
@@ -126,6 +130,8 @@ def _record(
             for name in recorder.end_all()
         ]
         notes = list(recorder.notes)
+    if len(output.lines) >= MAX_LINES:
+        told.append(f"only the first {MAX_LINES:,} lines of what was printed and logged were kept")
     told.append(_overhead(len(notes)))
     trace = assemble(recorder, notes, ended, told)
     failure = Deadlock(deadlock_sentence(trace)) if recorder.deadlocked else kept.get("error")
