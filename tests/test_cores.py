@@ -304,6 +304,22 @@ def test_work_without_end_can_be_stopped_and_is_told():
     assert str(run.exception()).startswith("still going after 200,000 trace events in MainThread")
 
 
+def test_turns_without_end_are_told():
+    def scenario():
+        def crunch_on():
+            while True:
+                tv.work(1)
+
+        for name in "AB":
+            threading.Thread(target=crunch_on, name=name, daemon=True).start()
+        time.sleep(3600)
+
+    run = tv.simulate(scenario)
+    # each turn takes 5 ms, but for the first of A, which lasts until B is there
+    assert str(run.exception()).startswith("still going after 100,000 turns on the CPU in ")
+    assert run.duration == pytest.approx(500, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("cores", "kind", "message"),
     [

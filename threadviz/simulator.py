@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from greenlet import getcurrent, greenlet
 
 from . import _real, frames
-from .cores import Cores
+from .cores import MAX_CPU_TURNS, Cores
 from .errors import Stuck
 from .schedule import Numbers, Policy
 from .trace import Kind, State, Trace, Wait
@@ -380,7 +380,8 @@ class Simulator:
         """Raise in a thread that is being ended from outside, however often it swallows the request."""
         if self.ending or self.stop_now:
             self._request_end()
-        if len(self.events) >= MAX_EVENTS or self.progress >= MAX_SWITCHES:
+        too_many = self.progress >= MAX_SWITCHES or self.cores.turns >= MAX_CPU_TURNS
+        if too_many or len(self.events) >= MAX_EVENTS:
             self.stop("endless", frames.caller())
 
     def check_abandoned(self) -> None:
@@ -422,6 +423,8 @@ class Simulator:
             done = f"{len(self.events):,} trace events"
             if self.progress >= MAX_SWITCHES:
                 done = f"{MAX_SWITCHES:,} operations and switches"
+            if self.cores.turns >= MAX_CPU_TURNS:
+                done = f"{MAX_CPU_TURNS:,} turns on the CPU"
             return Stuck(
                 f"still going after {done} in {self._stopped_at}, at {self.now / 1e9:g} "
                 "virtual seconds: a loop in it seems to have no end"
