@@ -49,7 +49,8 @@ test-pythons: env ## Test the package under the other Pythons that are found
 test-browser: env ## Use the notebooks in a real JupyterLab, if there is a Chromium
 	$(BIN)/pytest tests/browser
 
-notebooks: env ## Run every notebook again and store its outputs
+notebooks: env ## Link the chapters, run every notebook again and store its outputs
+	$(BIN)/python tools/link_chapters.py
 	$(BIN)/python tools/execute_notebooks.py
 
 lint: env ## Check style, format and types

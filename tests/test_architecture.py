@@ -27,12 +27,15 @@ ORDER = [
     "recorded",
     "assembly",
     "cores",
+    "tasks",
+    "scheduler",
     "simulator",
     "locks",
     "simplequeue",
     "runtime",
     "causality",
     "words",
+    "chrome",
     "simulation",
     "recording",
     "lettering",
@@ -45,10 +48,13 @@ ORDER = [
     "encoding",
     "drawing",
     "timeline",
+    "calls",
     "run",
     "magics",
+    "for_real",
     "widgets",
     "__init__",
+    "__main__",
 ]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 
@@ -73,10 +79,10 @@ def test_imports_point_one_way(module):
 @pytest.mark.parametrize("module", MODULES)
 def test_only_widgets_imports_ipywidgets_and_only_drawing_imports_matplotlib(module):
     text = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
-    assert ("import ipywidgets" in text) == (module == "widgets")
+    assert ("import ipywidgets" in text) == (module in ("for_real", "widgets"))
     if ORDER.index(module) < ORDER.index("lettering"):
         assert "matplotlib" not in text
-    if module not in ("simulator",):
+    if module not in ("tasks", "scheduler"):
         assert "from greenlet" not in text and "import greenlet" not in text
 
 

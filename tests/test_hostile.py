@@ -8,7 +8,7 @@ import time
 import pytest
 
 import threadviz as tv
-from threadviz import simulator
+from threadviz import scheduler, tasks
 from threadviz.tracing import error_text
 
 from . import programs
@@ -47,14 +47,14 @@ def low_limits(monkeypatch, request):
     if cell is None or not cell.unlimited:
         monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
         for name, limit in (("MAX_EVENTS", 20_000), ("MAX_SWITCHES", 50_000), ("MAX_THREADS", 1_000)):
-            monkeypatch.setattr(simulator, name, limit)
+            monkeypatch.setattr(scheduler, name, limit)
     monkeypatch.setattr("sys.stdin", io.StringIO())
 
 
 def greenlets():
     gc.collect()
     return [
-        task for task in gc.get_objects() if type(task) is simulator.Task and task and task not in simulator._UNKILLABLE
+        task for task in gc.get_objects() if type(task) is tasks.Task and task and task not in scheduler._UNKILLABLE
     ]
 
 
@@ -70,7 +70,7 @@ def run_cell(verb, cell):
 @pytest.mark.parametrize(("verb", "cell", "expected"), list(rows()))
 def test_cell_ends_as_it_should_and_leaves_nothing_behind(verb, cell, expected):
     tracers = sys.gettrace(), sys.getprofile()
-    left = len(simulator._UNKILLABLE)
+    left = len(scheduler._UNKILLABLE)
     began = time.monotonic()
     told, run = run_cell(verb, cell)
     assert matches(expected, told), told
@@ -82,7 +82,7 @@ def test_cell_ends_as_it_should_and_leaves_nothing_behind(verb, cell, expected):
         assert cell.log is None or texts == cell.log
     assert (sys.gettrace(), sys.getprofile()) == tracers
     del run
-    assert len(simulator._UNKILLABLE) - left == cell.left
+    assert len(scheduler._UNKILLABLE) - left == cell.left
     assert greenlets() == []
     assert str(tv.simulate(programs.race, seed=1).trace) == PROBE
 

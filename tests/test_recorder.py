@@ -52,13 +52,21 @@ def test_two_sleepers_overlap_on_the_real_clock():
 
 def test_waiter_is_shown_with_the_owner_of_the_lock_and_the_hand_over():
     def locked():
-        lock = threading.Lock()
+        lock, held, wanted = threading.Lock(), threading.Event(), threading.Event()
 
-        def work():
+        def first():
             with lock:
+                held.set()
+                wanted.wait()
                 time.sleep(TICK)
 
-        threads = [threading.Thread(target=work, name=name) for name in "ab"]
+        def second():
+            held.wait()
+            wanted.set()
+            with lock:
+                pass
+
+        threads = [threading.Thread(target=first, name="a"), threading.Thread(target=second, name="b")]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -60,7 +60,9 @@ def test_picture_and_words_are_shown_in_a_notebook():
     assert metadata["image/png"]["alt"] == data["text/plain"]
 
 
-@pytest.mark.parametrize(("name", "magic"), [("run.png", b"\x89PNG"), ("run.svg", b"<?xml")])
+@pytest.mark.parametrize(
+    ("name", "magic"), [("run.png", b"\x89PNG"), ("run.svg", b"<?xml"), ("run.json", b'{"traceEvents":')]
+)
 def test_run_is_saved_by_the_ending_of_the_name(tmp_path, name, magic):
     tv.simulate(programs.race).save(tmp_path / name)
     assert (tmp_path / name).read_bytes().startswith(magic)
@@ -69,7 +71,7 @@ def test_run_is_saved_by_the_ending_of_the_name(tmp_path, name, magic):
 def test_unknown_ending_is_refused(tmp_path):
     with pytest.raises(ValueError) as caught:
         tv.simulate(programs.race).save(tmp_path / "run.gif")
-    assert str(caught.value) == "cannot save 'run.gif': the name must end in .png or .svg"
+    assert str(caught.value) == "cannot save 'run.gif': the name must end in .png, .svg or .json"
 
 
 def test_log_shows_a_line_each_with_time_and_thread():

@@ -2,10 +2,12 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
+import link_chapters
 import nbformat
 import pytest
 import yaml
@@ -13,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+GLOSSARY = ROOT / "notebooks" / "glossary.ipynb"
 # conda-forge's matplotlib brings a desktop toolkit; matplotlib-base is what the registry's matplotlib is.
 CONDA_NAMES = {"matplotlib-base": "matplotlib"}
 
@@ -95,17 +98,109 @@ def test_function_or_class_of_a_notebook_is_defined_once_so_that_every_cell_can_
     assert [name for name, bodies in defined.items() if len(bodies) > 1] == []
 
 
-def test_readme_lists_the_notebooks_that_exist():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    listed = re.findall(r"\]\(notebooks/(\w+)\.ipynb\)", readme)
-    assert listed == [path.stem for path in NOTEBOOKS]
-    assert listed[0] == "00_start_here", "the notebook that make lab opens"
+def test_every_notebook_is_a_chapter_or_the_glossary():
+    assert sorted((ROOT / "notebooks").glob("*.ipynb")) == [*NOTEBOOKS, GLOSSARY]
+    numbers = [path.name[:2] for path in NOTEBOOKS]
+    assert len(set(numbers)) == len(numbers)
+    assert NOTEBOOKS[0].stem == "00_start_here", "the notebook that make lab opens"
 
 
-def test_every_link_and_picture_of_the_documents_exists():
-    for document in sorted(ROOT.glob("*.md")):
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
-            assert (ROOT / target).exists(), f"{document.name} points at {target}, which is not there"
+def text_of(path):
+    """What a reader sees as text: a document, or the markdown cells of a notebook."""
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf-8")
+    return "\n\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
+
+
+def test_contents_of_readme_and_first_chapter_list_the_chapters_in_order():
+    stems = [path.stem for path in NOTEBOOKS]
+    readme = text_of(ROOT / "README.md")
+    assert re.findall(r"^\| \[.*\]\(notebooks/(\w+)\.ipynb\) \| .*\? \|$", readme, re.MULTILINE) == stems
+    assert re.findall(r"^\| \[.*\]\((\w+)\.ipynb\) \| .*\? \|$", text_of(NOTEBOOKS[0]), re.MULTILINE) == stems
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_last_cell_leads_back_and_on_and_to_every_other_chapter(path):
+    last = nbformat.read(path, as_version=4).cells[-1].source
+    linked = {
+        word: re.findall(r"\]\((\w+)\.ipynb\)", line)
+        for word, line in re.findall(r"^(Back|On|All chapters|Words): (.*)$", last, re.MULTILINE)
+    }
+    here = NOTEBOOKS.index(path)
+    expected = {
+        "Back": [other.stem for other in NOTEBOOKS[max(here - 1, 0) : here]],
+        "On": [other.stem for other in NOTEBOOKS[here + 1 : here + 2]],
+        "All chapters": [other.stem for other in NOTEBOOKS if other != path],
+        "Words": [GLOSSARY.stem],
+    }
+    assert linked == {word: stems for word, stems in expected.items() if stems}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_chapter_has_every_part(path):
+    cells = nbformat.read(path, as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    for part in (
+        "**The question: ",
+        "After this chapter you can",
+        "**Predict",
+        "**Look at**",
+        "<details>",
+        "You may have",
+    ):
+        assert part in text, f"{path.name} has no {part!r}"
+    assert "break it" in text.lower()
+    assert any("tv.interact(" in cell.source for cell in code)
+    solutions = [cell for cell in code if cell.source.startswith("# Solution.")]
+    assert len(solutions) >= len(re.findall(r"^## Exercise", text, re.MULTILINE)) >= 1
+    assert all(cell.metadata.jupyter.get("source_hidden") for cell in solutions)
+    remember = text.split("\n## What to remember\n")[1].split("\n## ")[0]
+    assert re.findall(r"^(\d)\. ", remember, re.MULTILINE) == ["1", "2", "3"]
+
+
+def test_tool_that_links_the_chapters_finds_nothing_to_change_and_mends_what_is_changed(tmp_path):
+    shutil.copy(ROOT / "README.md", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    for path in NOTEBOOKS:
+        shutil.copy(path, tmp_path / "notebooks")
+    assert link_chapters.link(tmp_path) == [], "run tools/link_chapters.py"
+
+    first, second = (tmp_path / "notebooks" / path.name for path in NOTEBOOKS[:2])
+    before = first.read_bytes()
+    second.unlink()
+    changed = link_chapters.link(tmp_path)
+    assert "README.md" in changed and first.name in changed
+    assert "Still to be written: 01" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    shutil.copy(NOTEBOOKS[1], second)
+    link_chapters.link(tmp_path)
+    assert first.read_bytes() == before
+    assert (tmp_path / "README.md").read_bytes() == (ROOT / "README.md").read_bytes()
+
+
+def test_every_link_and_picture_of_documents_and_notebooks_exists():
+    headings = {}
+    for path in [*NOTEBOOKS, GLOSSARY]:
+        found = re.findall(r"^#+ (.+)$", text_of(path), re.MULTILINE)
+        headings[path] = {heading.replace(" ", "-") for heading in found}
+    links = []
+    for document in [*sorted(ROOT.glob("*.md")), *NOTEBOOKS, GLOSSARY]:
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text_of(document)):
+            links.append((document.name, target, anchor))
+            path = document.parent / target if target else document
+            assert path.exists(), f"{document.name} points at {target}, which is not there"
+            assert not anchor or anchor in headings[path], f"{document.name} points at {target}#{anchor}"
+    assert any(anchor for _, _, anchor in links), "the pattern finds no link to a heading"
+
+
+def test_terms_of_the_glossary_are_in_alphabetical_order_and_explained_in_a_few_words():
+    cells = nbformat.read(GLOSSARY, as_version=4).cells
+    assert all(cell.cell_type == "markdown" for cell in cells)
+    entries = re.findall(r"^### (.+)\n\n(.+)$", text_of(GLOSSARY), re.MULTILINE)
+    terms = [term.casefold() for term, _ in entries]
+    assert terms == sorted(set(terms)) and len(terms) == text_of(GLOSSARY).count("### ")
+    for term, text in entries:
+        assert len(text.split()) <= 70, f"{term} is explained at too great a length"
 
 
 def test_no_file_names_a_home_folder():

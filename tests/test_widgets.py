@@ -235,6 +235,94 @@ def test_picture_is_sketched_while_the_slider_moves_and_sharp_at_rest():
     assert resting[1] == 2 * moving[1]
 
 
+def quick(workers=2, sleep=0.02):
+    return programs.race(workers, None, sleep)
+
+
+def test_nothing_runs_for_real_before_the_button_is_pressed(monkeypatch):
+    monkeypatch.setattr("threadviz.widgets.record", lambda *_, **__: pytest.fail("it ran"))
+    ui = tv.interact(quick, workers=(1, 8))
+    ui.controls["workers"].value = 3
+    assert ui.for_real.run is None
+    assert len(ui.for_real.children) == 1
+
+
+def test_button_runs_on_real_threads_and_counts_the_outcomes():
+    ui = tv.interact(quick, workers=(1, 8))
+    ui.controls["workers"].value = 3
+    ui.for_real.times.value = 4
+    before = bytes(ui._picture.value)
+    ui.for_real.start.click()
+    assert ui.for_real.run.clock == "real"
+    assert ui.for_real.run.title.startswith("quick(workers=3, sleep=0.02) → 1   recorded")
+    assert ui.for_real.outcomes == {"1": 4}
+    assert bytes(ui._picture.value) != before  # on the time axis of both
+    assert "4 of 4" in ui.for_real._told.value
+    assert not ui.for_real.start.disabled and ui.for_real.cancel.disabled
+
+
+def test_moved_slider_forgets_what_was_run_for_real():
+    ui = tv.interact(quick, workers=(1, 8))
+    ui.for_real.times.value = 1
+    ui.for_real.start.click()
+    ui.controls["workers"].value = 5
+    assert ui.for_real.run is None
+    assert len(ui.for_real.children) == 1
+
+
+def test_repetition_can_be_cancelled_and_sliders_stay_usable():
+    async def use():
+        ui = tv.interact(quick, workers=(1, 8))
+        ui.for_real.times.value = 1000
+        ui.for_real.start.click()
+        while sum(ui.for_real.outcomes.values()) < 2:
+            await asyncio.sleep(0.01)
+        ui.for_real.cancel.click()
+        await ui.for_real._task
+        done = sum(ui.for_real.outcomes.values())
+        ui.for_real.start.click()
+        while sum(ui.for_real.outcomes.values()) < 2:
+            await asyncio.sleep(0.01)
+        ui.controls["workers"].value = 4
+        await ui.for_real._task
+        return ui, done
+
+    ui, done = asyncio.run(use())
+    assert 2 <= done < 10
+    assert ui.run.title.startswith("quick(workers=4")
+    assert not ui.for_real.start.disabled
+
+
+def test_outcomes_are_text_and_never_markup():
+    def hostile():
+        return "<img src=x onerror=alert(1)>"
+
+    ui = tv.interact(hostile)
+    ui.for_real.times.value = 1
+    ui.for_real.start.click()
+    assert "<img" not in ui.for_real._told.value
+    assert html.escape("'<img src=x onerror=alert(1)>'") in ui.for_real._told.value
+
+
+def test_both_timelines_have_the_same_time_axis():
+    simulated, recorded = tv.simulate(quick).trace, tv.record(quick).trace
+    pictures = []
+    line = tv.timeline.Timeline(800)
+    real_lay_out = tv.timeline.lay_out
+
+    def keep(*args, **kwargs):
+        pictures.append(real_lay_out(*args, **kwargs))
+        return pictures[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tv.timeline, "lay_out", keep)
+        line.png(simulated, "", recorded)
+        line.png(recorded, "", simulated)
+    first, second = pictures[len(pictures) // 2 - 1], pictures[-1]
+    assert (first.scale, first.ticks, first.width) == (second.scale, second.ticks, second.width)
+    assert first.axis != second.axis
+
+
 def test_cores_are_a_control_of_their_own():
     def crunch(threads=2):
         for _ in range(threads):
@@ -253,3 +341,10 @@ def test_range_of_cores_is_a_slider():
     ui = tv.interact(lambda: tv.work(0.02), cores=(1, 4))
     assert ui.controls["cores"].value == 2
     assert ui.run.title == "<lambda>() → None   simulated, no GIL, 2 cores, 0.02 s"
+
+
+def test_cores_are_the_simulation_s_alone():
+    ui = tv.interact(quick, cores=[("one GIL", None), ("2 cores", 2)])
+    ui.for_real.times.value = 1
+    ui.for_real.start.click()
+    assert ui.for_real.outcomes == {"1": 1}

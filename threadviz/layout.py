@@ -1,7 +1,7 @@
 """Where everything in a timeline goes: from a trace and a width to a picture, without drawing anything."""
 
 from dataclasses import replace
-from math import floor
+from math import floor, inf
 
 from matplotlib.ticker import MaxNLocator
 
@@ -34,8 +34,11 @@ def left_margin(trace: Trace) -> float:
     return max((width(name, LETTERS + 1) for name in names), default=0.0) + 16
 
 
-def lay_out(trace: Trace, wide: float, high: float | None = None) -> Picture:
-    """Lay out a trace on axes so wide, and so high or as high as it needs (CSS pixels)."""
+def lay_out(trace: Trace, wide: float, high: float | None = None, until: float = 0.0, scale: float = inf) -> Picture:
+    """Lay out a trace on axes so wide, and so high or as high as it needs (CSS pixels).
+
+    The time axis reaches to `until` seconds at least, with at most `scale` pixels a second.
+    """
     trace = with_endless_waits(trace)
     seconds_in, end = trace.seconds_in, _end(trace)
     without_time = end == 0 and bool(trace.events)
@@ -46,11 +49,14 @@ def lay_out(trace: Trace, wide: float, high: float | None = None) -> Picture:
     picture = _rows(trace, wide, high, dies)
     endings = [ending(trace, row.lane) for row in picture.rows]
     stop = wide - 6
-    _set_scale(picture, trace, end, endings, _circle_size(picture, trace) if dies else None)
+    picture.end, picture.timed = end, not without_time
+    until = max(end, until)
+    _set_scale(picture, trace, until, endings, _circle_size(picture, trace) if dies else None)
+    picture.scale = min(picture.scale, scale)
     if without_time:
         picture.axis = "one step after the other: it all takes no time on the virtual clock"
     else:
-        picture.axis, picture.ticks = f"{trace.clock} seconds", _ticks(end, picture.scale)
+        picture.axis, picture.ticks = f"{trace.clock} seconds", _ticks(until, picture.scale)
 
     if dies:
         times = [event.time for event in trace.events if event.kind == "deadlock"]

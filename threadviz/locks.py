@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from . import _real, frames
-from .simulator import Operation, Simulator, Task
+from .simulator import Simulator
+from .tasks import Operation, Task
 from .tracing import printable
 
 _FOREVER = "a lock of a finished run is still held, and the run that would release it is over; make a new one"

@@ -63,6 +63,8 @@ class Picture:
     names: tuple[Label, ...] = ()
     lanes_end: float = 0.0  # below this come the queues
     scale: float = 1.0  # pixels a second
+    end: float = 0.0  # seconds
+    timed: bool = True  # False where steps are shown one after the other, as they take no time
     ticks: tuple[float, ...] = ()  # seconds
     axis: str = ""
     below: float = 0.0  # room under the axes for the axis, the legend and the notes

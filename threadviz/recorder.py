@@ -336,6 +336,8 @@ class Recorder:
             _real.join(left[0].thread, SLICE / 4)
             left = [track for track in left if _real.is_alive(track.thread)]
         self.tracks = {}
+        for track in self.all:  # the interpreter's own exit must not wait for them
+            pool_module._threads_queues.pop(track.thread, None)
         return [track.name for track in left]
 
 

@@ -1,7 +1,7 @@
 """`Run`, what came of one execution of a scenario, and `simulate` and `record`, which make one."""
 
 import inspect
-import re
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -9,19 +9,17 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 
 from . import timeline, words
+from .calls import call_text, check_scenario, outcome_text, sentence
 from .causality import deadlock_cycle
-from .errors import Deadlock, ThreadvizError
-from .frames import raised_at
+from .chrome import trace_events
+from .errors import Deadlock
 from .output import LogLine
 from .recording import record_once
 from .schedule import InOrder, Policy, Replay, Schedule, Shuffle
 from .trace import Trace, Wait
-from .tracing import error_text
 
 RESERVED = ("seed", "schedule", "cores")  # simulate's own options
 _LONG = 400  # characters of a schedule that is no longer written out
-_SHOWN = 60  # characters of a value in titles
-_TOLD = 1000  # characters of an exception's text
 
 
 class Log(list[LogLine]):
@@ -71,7 +69,7 @@ class Run:
         self._error = error
         self._seed = seed
         self._cores = cores
-        self._outcome = _outcome(value, error)
+        self._outcome = outcome_text(value, error)
         self.replay = self._replay()
 
     def result(self) -> Any:
@@ -143,12 +141,12 @@ class Run:
         """The picture in words, with what ended the run and how to run it again where something went wrong."""
         lines = [words.describe(self.trace, self.title)]
         if self._error is not None and not isinstance(self._error, Deadlock):
-            lines.append(_sentence(type(self._error).__name__, self._error))
+            lines.append(sentence(type(self._error).__name__, self._error))
         ended = sum(lane.ending == "raised" for lane in self.trace.lanes[1:])  # the rest of the errors are futures'
         for number, (name, error) in enumerate(list(self.errors.items())[:6]):
             kind = type(error).__name__
             what = f"{name} ended with {kind}" if number < ended else f"nobody asked for the {kind} of a call in {name}"
-            lines.append(_sentence(what, error))
+            lines.append(sentence(what, error))
         if len(self.errors) > 6:
             lines.append(f"and {len(self.errors) - 6} more such exceptions")
         if self.clock == "virtual" and (self._error is not None or self.errors):
@@ -156,8 +154,12 @@ class Run:
         return "\n".join(lines)
 
     def save(self, path: str | Path) -> None:
-        """Write the timeline to a `.png` or `.svg` file; ValueError for another ending."""
+        """Write the timeline to a `.png`, `.svg` or `.json` file; ValueError for another ending.
+
+        A `.json` file is a Chrome trace, which ui.perfetto.dev and chrome://tracing open.
+        """
         path = Path(path)
+        check_ending(path)
         if path.suffix == ".png":
             path.write_bytes(self.png())
         elif path.suffix == ".svg":
@@ -165,7 +167,7 @@ class Run:
             assert figure is not None
             figure.savefig(path, format="svg", metadata={"Date": None})
         else:
-            raise ValueError(f"cannot save {path.name!r}: the name must end in .png or .svg")
+            path.write_text(json.dumps(trace_events(self.trace, self.title)) + "\n", encoding="ascii")
 
     def __repr__(self) -> str:
         return self.describe()
@@ -271,44 +273,10 @@ def record(scenario: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
     return Run(call, done.trace, done.schedule, done.log, done.value, done.error, done.errors)
 
 
-def check_scenario(scenario: object, verb: str, reserved: tuple[str, ...]) -> None:
-    """One clear sentence for what is not a scenario: TypeError, or ValueError for a name that clashes."""
-    if not callable(scenario):
-        raise TypeError(
-            f"{verb} needs a function to call, not {type(scenario).__name__}: "
-            f"write tv.{verb}(race), without calling race yourself"
-        )
-    name = getattr(scenario, "__name__", type(scenario).__name__)
-    if inspect.iscoroutinefunction(scenario) or inspect.isgeneratorfunction(scenario):
-        raise TypeError(
-            f"{verb} needs a plain function: {name}() is a generator or a coroutine, which nobody would run"
-        )
-    try:
-        parameters = inspect.signature(scenario).parameters
-    except ValueError as error:
-        raise TypeError(f"{verb} needs a function written in Python: {name} does not tell its parameters") from error
-    for reserved_name in reserved:
-        if reserved_name in parameters:
-            raise ValueError(
-                f"{name}() has a parameter {reserved_name!r}, which is an option of tv.{verb}; give it another name"
-            )
-
-
-def call_text(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    """The call as it would be written: 'race(workers=2, sleep=0.1)', defaults included."""
-    name = getattr(scenario, "__name__", type(scenario).__name__)
-    bound = inspect.signature(scenario).bind(*args, **kwargs)
-    bound.apply_defaults()
-    shown = []
-    for key, value in bound.arguments.items():
-        kind = bound.signature.parameters[key].kind
-        if kind is inspect.Parameter.VAR_POSITIONAL:
-            shown += [_short(item) for item in value]
-        elif kind is inspect.Parameter.VAR_KEYWORD:
-            shown += [f"{each}={_short(item)}" for each, item in value.items()]
-        else:
-            shown.append(_short(value) if kind is inspect.Parameter.POSITIONAL_ONLY else f"{key}={_short(value)}")
-    return f"{name}({', '.join(shown)})"
+def check_ending(path: Path) -> None:
+    """ValueError for a name that `Run.save` does not take."""
+    if path.suffix not in (".png", ".svg", ".json"):
+        raise ValueError(f"cannot save {path.name!r}: the name must end in .png, .svg or .json")
 
 
 def _policy(seed: int | None, schedule: Schedule | str | None) -> Policy:
@@ -328,32 +296,3 @@ def _check_cores(cores: int | None) -> None:
         raise TypeError(f"cores must be a whole number, or None for one GIL, not {cores!r}")
     if cores < 1:
         raise ValueError(f"cores must be 1 or more, or None for one GIL, not {cores!r}")
-
-
-def _outcome(value: Any, error: BaseException | None) -> str:
-    if isinstance(error, Deadlock):
-        return "deadlock"
-    if isinstance(error, ThreadvizError):
-        return "stopped"
-    if error is not None:
-        name, colon, text = error_text(error).partition(": ")
-        return f"raises {name}{colon}{_cut(text)}"
-    return _short(value)
-
-
-def _sentence(what: str, error: BaseException) -> str:
-    text = _cut(error_text(error).partition(": ")[2], _TOLD)
-    line = raised_at(error)
-    where = f" (line {line})" if line is not None else ""
-    return f"{what}: {text}{where}" if text else f"{what}{where}"
-
-
-def _short(value: Any) -> str:
-    try:
-        return _cut(re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split())))  # addresses differ each time
-    except (Exception, SystemExit) as error:
-        return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
-
-
-def _cut(text: str, length: int = _SHOWN) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"

@@ -10,7 +10,8 @@ from .locks import Lock, RLock
 from .output import Output
 from .patching import pool_module
 from .simplequeue import SimpleQueue
-from .simulator import Simulator, Task
+from .simulator import Simulator
+from .tasks import Task
 from .tracing import error_text
 from .watchdog import StopRun
 
@@ -209,7 +210,7 @@ class Runtime:
         """What the interpreter does at exit: pools that nobody shut down let their idle workers go."""
         pool_module._shutdown = True
         for thread, work in list(pool_module._threads_queues.items()):
-            if getattr(thread, "_threadviz", None) is not None:
+            if getattr(thread, "_threadviz", None) in self._simulator.tasks:
                 work.put(None)
 
     def forget_pools(self) -> None:

@@ -6,7 +6,8 @@ from types import GenericAlias
 from typing import Any
 
 from .queues import Traffic
-from .simulator import Simulator, Task
+from .simulator import Simulator
+from .tasks import Task
 
 _FOREVER = "a queue of a finished run is empty, and the run that would fill it is over; make a new one"
 

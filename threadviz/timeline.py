@@ -77,10 +77,20 @@ class Timeline:
         self._drawing = Drawing(self._ax, animated=True)
         self._frame: tuple[object, ...] = ()
 
-    def png(self, trace: Trace, title: str = "") -> bytes:
-        """Return the timeline as a PNG file with `density` pixels for each CSS pixel."""
-        left = left_margin(trace)
-        picture = lay_out(trace, self.width - left - RIGHT)
+    def png(self, trace: Trace, title: str = "", beside: Trace | None = None) -> bytes:
+        """Return the timeline as a PNG file with `density` pixels for each CSS pixel.
+
+        The time axis is that of `beside`, too, where one is given: the two can stand one under the other.
+        """
+        left = max(left_margin(each) for each in (trace, beside) if each is not None)
+        wide = self.width - left - RIGHT
+        picture = lay_out(trace, wide)
+        if beside is not None and picture.timed:
+            other = lay_out(beside, wide)
+            if other.timed:
+                until = max(picture.end, other.end)
+                scale = min(lay_out(each, wide, until=until).scale for each in (trace, beside))
+                picture = lay_out(trace, wide, until=until, scale=scale)
         if (left, *picture.frame) != self._frame:
             _resize(self._ax, picture, left, self.width)
             self._drawing.frame(picture)

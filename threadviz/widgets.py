@@ -10,8 +10,10 @@ from typing import Any
 import ipywidgets
 
 from . import timeline
+from .calls import check_scenario
 from .errors import ThreadvizError
-from .run import RESERVED, Run, check_scenario, simulate
+from .for_real import ForReal
+from .run import RESERVED, Run, record, simulate
 from .trace import Trace
 
 SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
@@ -109,6 +111,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         self._draw_by = 0.0
         self._busy = False
         self._run: Run | None = None
+        self.for_real = ForReal(lambda: record(self._scenario, **self._values(real=True)), self._beside)
         self.draws = 0
         seed = ipywidgets.IntSlider(
             0, 0, 20, description="shuffle the order (0: no)", style={"description_width": "initial"}
@@ -129,6 +132,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
                 self._picture,
                 self._log,
                 self._words,
+                self.for_real,
             ]
         )
         for control in self.controls.values():
@@ -137,7 +141,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def run(self) -> Run:
-        """The Run that belongs to where the controls stand now."""
+        """The newest Run, with the controls where they stand now unless it was stopped or refused there."""
         if self._waiting is not None:
             self._redraw()
         assert self._run is not None
@@ -165,10 +169,10 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         if self._busy:  # a movement in the middle of a run: the run's own redraw comes first
             return
         self._busy = True
+        self.for_real.clear()
         try:
-            values = {key: _plain(control.value) for key, control in self.controls.items()}
-            seed = values.pop("seed") or None
-            self._show(simulate(self._scenario, seed=seed, **values), loop)
+            seed = self.controls["seed"].value or None
+            self._show(simulate(self._scenario, seed=seed, **self._values()), loop)
         except KeyboardInterrupt:
             if self._run is None:  # the very first run: there is no widget yet, and the cell itself is stopped
                 raise
@@ -179,6 +183,18 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
             self._show_nothing(str(error))
         finally:
             self._busy = False
+
+    def _values(self, real: bool = False) -> dict[str, Any]:
+        """What the controls say, to `simulate` or to `record`, which has neither seed nor cores."""
+        left_out = ("seed", "cores") if real else ("seed",)
+        return {key: _plain(control.value) for key, control in self.controls.items() if key not in left_out}
+
+    def _beside(self, recorded: Trace) -> Trace:
+        """Draw the simulated run on the time axis of a recorded one, too; returns its trace."""
+        trace = self.run.trace
+        self._stop_resting()
+        self._picture.value = self._timeline.png(trace, self.run.title, recorded)
+        return trace
 
     def _say(self, text: str) -> None:
         self._outcome.value = _large(text)

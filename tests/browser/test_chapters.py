@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+CHAPTERS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PATIENCE = 60_000  # milliseconds
 BROKEN = "text=/model not found|Error displaying widget|Error creating widget|Failed to load model/i"
 # JupyterLab takes cells that are out of sight off the page; a learner scrolls, a test looks at all of them
@@ -159,3 +159,39 @@ ui
     page.wait_for_function(
         "widget => widget.innerText.includes('ended after 1')", arg=widget.element_handle(), timeout=30_000
     )
+
+
+def test_button_shows_real_threads_under_the_simulated_ones_and_a_repetition_is_cancelled(page, lab, folder):
+    source = """
+import threading, time
+import threadviz as tv
+def naps(workers=2, sleep=0.2):
+    threads = [threading.Thread(target=time.sleep, args=(sleep,)) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return workers
+tv.interact(naps, workers=(1, 8))
+"""
+    write_notebook(folder / "real.ipynb", source)
+    open_notebook(page, lab("real.ipynb"))
+    assert run_all(page)["errors"] == []
+    widget = page.locator(".jp-OutputArea-output .widget-vbox:has(img)").first
+    widget.wait_for(timeout=PATIENCE)
+    assert widget.locator("img").count() == 1
+    shown = widget.element_handle()
+    widget.get_by_role("button", name="run for real").click()
+    page.wait_for_function("widget => widget.querySelectorAll('img').length === 2", arg=shown, timeout=30_000)
+    page.wait_for_function("widget => /outcomes of [2-9] runs/.test(widget.innerText)", arg=shown, timeout=30_000)
+    screenshot(page, "real")
+    widget.get_by_role("button", name="cancel").click()
+    page.wait_for_function("widget => !widget.querySelector('button').disabled", arg=shown, timeout=30_000)
+    assert "outcomes of 20 runs" not in widget.inner_text()
+    slider = widget.locator("[role=slider]").first
+    slider.focus()
+    slider.press("ArrowRight")
+    page.wait_for_function("widget => widget.innerText.includes('outcome: 3')", arg=shown, timeout=30_000)
+    # what was run for real belongs to another setting
+    page.wait_for_function("widget => widget.querySelectorAll('img').length === 1", arg=shown, timeout=30_000)
+    assert page.alerts == []

@@ -1,0 +1,205 @@
+"""The course teaches, or corrects, each idea of a usual first text on threads: the cell that does, and what it says."""
+
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+
+# idea -> cells as "chapter/cell", each with words that stand in the cell or in what it prints
+IDEAS = {
+    "a thread is a flow of execution of its own": {
+        "01/what-is-a-thread": ["one line of work through your program", "its own place in the code"],
+    },
+    "threads are not processes": {"01/process-belief": ["not processes", "see the same objects"]},
+    "threads of the usual build only seem to run Python code at the same time": {
+        "01/parallel-belief": ["take turns", "seem to run at the same time", "only one thread at a time"],
+    },
+    "threads may be on different processors": {"01/parallel-belief": ["different processors", "GIL"]},
+    "threads help where a program waits": {
+        "01/workers-answer": ["all of them sleep at the same time"],
+        "01/parallel-belief": ["spends its time waiting for something outside it"],
+    },
+    "whether threads help where a program computes depends": {
+        "01/parallel-belief": ["one that computes depends on the code and on the build", "without the GIL"],
+    },
+    "a first program with one thread": {
+        "00/first-program": ["if __name__", "basicConfig", "thread_function(1)"],
+        "00/first-program-run": ["def thread_function(name)", "time.sleep(2)", "Main   : all done"],
+    },
+    "log lines have a format, a level and a form of date": {
+        "00/first-program-run": ["%(asctime)s: %(message)s", "level=logging.INFO", 'datefmt="%H:%M:%S"'],
+        "01/three-intro": ["%(asctime)s", "datefmt"],
+    },
+    "the format is spelt %(message)s": {"00/first-program-belief": ["%(messages)s", "without the s"]},
+    "a thread is made from a target and a tuple of arguments": {
+        "01/making": ["threading.Thread(target=thread_function, args=(1,))", "needs its comma"],
+    },
+    "start() sets a thread going": {"01/making": ["x.start()", "sets the thread going"]},
+    "the main thread goes straight on": {"00/first-program-answer": ["goes straight on", "does not wait"]},
+    "a log line about waiting does not wait": {
+        "00/first-program-belief": ["commented out"],
+        "03/join-belief-log": ["commented out", "A log says what the programmer wrote"],
+    },
+    "what a daemon is to an operating system, and to Python": {
+        "02/daemon-belief": ["works in the background", "do not wait for me"],
+    },
+    "a program waits for the threads that are no daemons": {
+        "02/end-intro": ["Python waits until every other thread has ended"],
+        "02/knob-run": ["daemon=True"],
+        "02/real-run": ["as no daemon", "backup: complete"],
+    },
+    "daemons end with the program": {"02/end-intro": ["its daemons end with it"]},
+    "daemons are abandoned and clean nothing up": {
+        "02/finally-belief": ["*abandoned*", "no `finally` block runs"],
+        "02/finally-run": ["abandoned at 0.25 s"],
+        "02/file-run": ["lines in the file"],
+    },
+    "daemon=True where the thread is made": {
+        "02/end-intro": ["args=(1,), daemon=True"],
+        "02/first-run": ["daemon=True", "abandoned at 1 s"],
+    },
+    "the mark is set before start() and inherited": {
+        "02/flag-intro": ["*before* `start()`", "takes the mark of the thread that *makes* it"],
+        "02/flag-too-late": ["cannot set daemon status of active thread"],
+        "02/flag-inherited": ["is the letter's thread a daemon? True"],
+    },
+    "the last line is missing, but only where the program ends": {
+        "02/first-answer": ["`Thread 1: finishing` is missing"],
+        "02/kernel-look": ["the daemon thread is alive: True"],
+        "02/kernel-belief": ["when the *program ends*"],
+    },
+    "join waits for another thread": {
+        "03/join-intro": ["x.join()", "pauses there until the thread `x` has ended"],
+        "03/join-run": ["blocked in Thread.join"],
+    },
+    "join stops nothing": {
+        "03/join-belief-stop": ["does not stop anything but the thread that calls it"],
+        "03/timeout-answer": ["ends the *waiting* and not the work"],
+    },
+    "many threads are started first and joined then": {"03/many-intro": ["start all of them first"]},
+    "a pool starts a group of threads": {
+        "04/pool-intro": ["from the standard library", "group of threads", "max_workers=3"],
+        "04/pool-run": ["import concurrent.futures"],
+    },
+    "a pool is used in a with block, which waits, even on an error": {
+        "04/pool-intro": ["easiest way to use it is a `with` block"],
+        "04/with-run": ["too late: the disk is full", "2.000"],
+    },
+    "map makes one call for each item": {
+        "04/pool-intro": ["executor.map(thread_function, range(3))", "one call for each item"],
+    },
+    "max_workers is a limit; workers come late and are used again": {
+        "04/workers-answer": ["`max_workers` is a limit"],
+        "04/lazy-run": ["call 2 is made by worker_0"],
+    },
+    "a name that is misspelt, and imports that are missing": {
+        "04/pool-belief": ["thread_funtion", "NameError", "lack the imports"],
+        "05/program-use-intro": ["lack the import"],
+    },
+    "submit(function, *args, **kwargs)": {
+        "04/submit-intro": ["executor.submit(function, *args, **kwargs)", "does not wait"],
+        "04/submit-run": ['submit(look_up, "book", 2, value=20)'],
+        "05/program-intro": ["executor.submit(function, *args, **kwargs)"],
+    },
+    "submit is called on the pool, once for each task": {
+        "04/submit-belief": ["called on the executor, once for each task"],
+        "05/race-belief": ["called on the pool, once for each task"],
+    },
+    "a pool is silent about errors": {
+        "04/silent-run": ["nobody asked for the TypeError"],
+        "04/surface-intro": ["ask each future for its result"],
+    },
+    "what a race condition is": {
+        "05/what-is-a-race": ["race condition", "two threads use the same data", "writes it", "nothing orders the two"],
+        "05/race-belief": ["Sharing is not enough"],
+    },
+    "a database that keeps one number": {
+        "05/program-intro": ["keeps one number"],
+        "05/program-class": ["local_copy = self.value", "time.sleep(0.1)", "self.value = local_copy"],
+    },
+    "two updates in a pool of two end with 1": {
+        "05/program-run": ["max_workers=2", "Starting value is 0", "Ending value 1", "an update is lost"],
+        "05/program-answer": ["stale read"],
+    },
+    "this race ends with 1 every time": {"05/deterministic-seeds": ["{1}"], "05/deterministic-answer": ["*always*"]},
+    "where to read more": {"05/links": ["https://realpython.com/intro-to-python-threading/"]},
+    "threads may be switched at any time": {
+        "05/steps-answer": ["operating system", "*at any time*"],
+        "05/break-belief": ["after any small instruction", "as if it were so"],
+    },
+    "a switch can come in the middle of a statement": {
+        "05/steps-run": ["LOAD_ATTR  read the value", "STORE_ATTR write it back"],
+        "05/steps-answer": ["in the middle of a Python statement"],
+    },
+    "a lock is one of several ways to stop a race": {"07/lock-intro": ["several ways to order them", "a queue"]},
+    "one thread at a time has the lock, others wait": {
+        "07/lock-intro": ["waits until it is free", "only one thread at a time"],
+        "07/program-run": ["waits for database._lock, held by worker_0"],
+    },
+    "acquire and release": {
+        "07/lock-intro": ["lock.acquire()", "lock.release()"],
+        "07/try-run": ["printer.acquire(timeout=2)", "printer.release()"],
+    },
+    "a lock works as a with block": {
+        "07/lock-intro": ["with lock:"],
+        "07/with-answer": ["jumps over the `release`", "given back on the way out"],
+    },
+    "a lock is unlocked at first": {
+        "07/lock-intro": ["*unlocked* at first"],
+        "07/program-class": ["initialized in the unlocked state"],
+    },
+    "the locked update holds the lock until it has written": {
+        "07/program-class": ["def locked_update(self, name)", "with self._lock:"],
+        "07/program-answer": ["The ending value is 2", "waits until the first gives the lock back"],
+    },
+    "debug lines show only at the level DEBUG": {
+        "07/debug-intro": ["The example sets it to `INFO`, so its debug lines cannot show"],
+        "07/debug-run": ["level=logging.DEBUG", "Thread 1 about to lock", "Thread 1 has lock"],
+        "07/debug-belief": ["level=logging.DEBUG"],
+    },
+    "a lock orders its section and nothing else": {
+        "07/scope-belief": ["complete its execution", "nothing else"],
+        "07/section-run": ["section="],
+    },
+    "a Lock has no owner, an RLock has": {
+        "07/owner-run": ['["Lock", "RLock"]', "release unlocked lock"],
+        "07/owner-belief": ["A `Lock` has no owner", "An `RLock` has one"],
+    },
+    "producers hand over work to consumers": {
+        "09/pipeline-intro": ["producer_lock", "consumer_lock", "**slot**"],
+        "09/pipeline-program": ["def set_message", "def get_message"],
+        "09/sentinel-intro": ["**sentinel**"],
+        "09/owner-intro": ["Whose lock is it?"],
+        "10/queue-intro": ["queue.Queue(maxsize)"],
+    },
+    "a whole program with producers and consumers": {
+        "10/script-intro": ["producer_consumer_threading.py"],
+        "10/script-run": ["import producer_consumer_threading"],
+    },
+}
+
+
+@cache
+def words_of_cells(chapter):
+    """Cell id -> its source and what it printed, in one text."""
+    (path,) = NOTEBOOKS.glob(f"{chapter}_*.ipynb")
+    words = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        printed = [
+            output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.get("outputs", [])
+        ]
+        words[cell.id] = "\n".join([cell.source, *printed])
+    return words
+
+
+@pytest.mark.parametrize("idea", IDEAS)
+def test_course_teaches(idea):
+    for place, phrases in IDEAS[idea].items():
+        chapter, cell = place.split("/")
+        assert phrases and all(phrases)
+        assert cell in words_of_cells(chapter), f"{place} is gone: which cell teaches that {idea}?"
+        for phrase in phrases:
+            assert phrase in words_of_cells(chapter)[cell], f"{place} no longer says {phrase!r}"

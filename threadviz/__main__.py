@@ -1,0 +1,179 @@
+"""`python -m threadviz script.py`: what the threads of any script did, as a picture or in words."""
+
+import argparse
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any, TextIO
+
+from . import frames, run
+from .errors import ThreadvizError
+from .tracing import error_text
+
+PROGRAM = "python -m threadviz"
+USAGE = f"{PROGRAM} [options] script.py [options] [--] [arguments of the script]"
+ABOUT = """Run a script on the virtual clock and tell what each of its threads did. What the script printed and logged
+is shown when it has ended. Then the timeline follows in words, or goes to the file that -o names."""
+MORE = """The options stand before the script or right after it. From the first word that is not one of them, or from --
+on, everything goes to the script. The exit status is the script's own; 1 for an exception and for a deadlock, 2 where
+the script cannot be run at all."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the script that a command line names; returns the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    options, arguments = _parsed(words)
+    try:
+        if options.output is not None:
+            _check_output(options.output)
+        code = _compiled(options.script)
+        verb = run.record if options.record else run.simulate
+    except ValueError as error:
+        _say(f"{PROGRAM}: {error}", sys.stderr)
+        return 2
+    try:
+        with _main_module(options.script, arguments) as names:
+            done = verb(_program(code, names, options.script), *arguments)
+    except KeyboardInterrupt:
+        _say(f"{PROGRAM}: interrupted", sys.stderr)
+        return 130
+    _tell_log(done)
+    status = _tell_errors(done)
+    if options.output is None:
+        _say(done.describe().replace(done.replay, f"{PROGRAM} {shlex.join(words)}"), sys.stdout)
+        return status
+    try:
+        done.save(options.output)
+    except OSError as error:
+        _say(f"{PROGRAM}: cannot save {str(options.output)!r}: {error.strerror}", sys.stderr)
+        return 2
+    return status
+
+
+def _parsed(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Our options, and the script's arguments."""
+    before = _leading_options(words)
+    if words[before : before + 1] == ["--"]:
+        words = [*words[:before], *words[before + 1 :]]
+    script, after = words[before : before + 1], words[before + 1 :]
+    if script and script[0].startswith("-"):  # -h, or an option that is unknown
+        script, after = [*script, *after], []
+    ours = _leading_options(after)
+    parser = argparse.ArgumentParser(PROGRAM, USAGE, ABOUT, MORE, allow_abbrev=False)
+    parser.add_argument("--record", action="store_true", help="run on real threads, in real time")
+    parser.add_argument("-o", dest="output", metavar="FILE", help="a name in .png or .svg, or in .json for Perfetto")
+    parser.add_argument("script", help="the Python file to run")
+    options = parser.parse_args([*words[:before], *script, *after[:ours]])
+    rest = after[ours:]
+    return options, rest[1:] if rest[:1] == ["--"] else rest
+
+
+def _leading_options(words: Sequence[str]) -> int:
+    """How many words at the start are our options and their values."""
+    at = 0
+    while at < len(words) and (words[at] == "--record" or words[at].startswith("-o")):
+        at += 2 if words[at] == "-o" else 1
+    return at
+
+
+def _check_output(name: str) -> None:
+    path = Path(name)
+    run.check_ending(path)
+    if not path.parent.is_dir():
+        raise ValueError(f"cannot save {name!r}: there is no folder {str(path.parent)!r}")
+
+
+def _compiled(script: str) -> CodeType:
+    path = Path(script)
+    if path.is_dir():
+        raise ValueError(f"{script!r} is a folder: name a Python file in it")
+    if not path.exists():
+        raise ValueError(f"there is no file {script!r}")
+    try:
+        return compile(path.read_bytes(), os.path.abspath(script), "exec", dont_inherit=True)
+    except OSError as error:
+        raise ValueError(f"cannot read {script!r}: {error.strerror}") from error
+    except SyntaxError as error:
+        where = f" (line {error.lineno})" if error.lineno else ""
+        raise ValueError(f"{script!r} is not Python: {error.msg}{where}") from error
+    except ValueError as error:  # a null byte, before 3.12
+        raise ValueError(f"{script!r} is not Python: {error}") from error
+
+
+@contextmanager
+def _main_module(script: str, arguments: list[str]) -> Iterator[dict[str, Any]]:
+    """Stand the script in the interpreter's place for a program: `__main__`, `sys.argv` and `sys.path`."""
+    module = ModuleType("__main__")
+    module.__dict__.update(__file__=os.path.abspath(script), __builtins__=__builtins__)
+    before = sys.modules["__main__"], sys.argv, sys.path[:]
+    sys.modules["__main__"] = module
+    sys.argv = [script, *arguments]
+    if not sys.flags.safe_path:
+        sys.path[0] = os.path.dirname(os.path.realpath(script))
+    try:
+        yield module.__dict__
+    finally:
+        sys.modules["__main__"], sys.argv, sys.path[:] = before
+
+
+def _program(code: CodeType, names: dict[str, Any], script: str) -> Callable[..., object]:
+    """The script as a scenario, which returns what it gave to `sys.exit`."""
+
+    def program(*_arguments: str) -> object:  # which are in sys.argv; here they are for the title
+        try:
+            exec(code, names)
+        except SystemExit as ended:
+            return ended.code
+        return None
+
+    program.__name__ = Path(script).name
+    return program
+
+
+def _tell_log(done: run.Run) -> None:
+    """What was printed and logged; without the lines on exceptions, of which the tracebacks follow."""
+    errors = [error_text(error) for error in done.errors.values()]
+    for line in done.log:
+        if line.text not in {f"exception in {line.thread}: {error}" for error in errors}:
+            _say(line.text, sys.stdout)
+    sys.stdout.flush()
+
+
+def _tell_errors(done: run.Run) -> int:
+    """What went wrong, on stderr; returns the exit status."""
+    for name, error in done.errors.items():
+        _say(f"Exception in {name}:\n{_traceback(error)}", sys.stderr)
+    failure = done.exception()
+    if failure is None:
+        status = done.result()
+        if status is None or isinstance(status, int):
+            return int(status or 0)
+        _say(str(status), sys.stderr)
+    elif isinstance(failure, ThreadvizError):
+        _say(f"{PROGRAM}: {failure}", sys.stderr)
+    else:
+        _say(_traceback(failure), sys.stderr)
+    return 1
+
+
+def _traceback(error: BaseException) -> str:
+    """As Python prints it for the script alone: from the first frame that is not ours."""
+    entry = error.__traceback__
+    while entry is not None and frames.KIND[entry.tb_frame.f_code.co_filename] == frames.OWN:
+        entry = entry.tb_next
+    return "".join(traceback.format_exception(type(error), error, entry)).rstrip()
+
+
+def _say(text: str, stream: TextIO) -> None:
+    """Print, with an escape for each character that the stream cannot take."""
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

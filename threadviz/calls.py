@@ -1,0 +1,82 @@
+"""Calls, outcomes and errors in words, and what is no scenario."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .errors import Deadlock, ThreadvizError
+from .frames import raised_at
+from .tracing import error_text
+
+_SHOWN = 60  # characters of a value in titles
+_TOLD = 1000  # characters of an exception's text
+
+
+def check_scenario(scenario: object, verb: str, reserved: tuple[str, ...]) -> None:
+    """One clear sentence for what is not a scenario: TypeError, or ValueError for a name that clashes."""
+    if not callable(scenario):
+        raise TypeError(
+            f"{verb} needs a function to call, not {type(scenario).__name__}: "
+            f"write tv.{verb}(race), without calling race yourself"
+        )
+    name = getattr(scenario, "__name__", type(scenario).__name__)
+    if inspect.iscoroutinefunction(scenario) or inspect.isgeneratorfunction(scenario):
+        raise TypeError(
+            f"{verb} needs a plain function: {name}() is a generator or a coroutine, which nobody would run"
+        )
+    try:
+        parameters = inspect.signature(scenario).parameters
+    except ValueError as error:
+        raise TypeError(f"{verb} needs a function written in Python: {name} does not tell its parameters") from error
+    for reserved_name in reserved:
+        if reserved_name in parameters:
+            raise ValueError(
+                f"{name}() has a parameter {reserved_name!r}, which is an option of tv.{verb}; give it another name"
+            )
+
+
+def call_text(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """The call as it would be written: 'race(workers=2, sleep=0.1)', defaults included."""
+    name = getattr(scenario, "__name__", type(scenario).__name__)
+    bound = inspect.signature(scenario).bind(*args, **kwargs)
+    bound.apply_defaults()
+    shown = []
+    for key, value in bound.arguments.items():
+        kind = bound.signature.parameters[key].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            shown += [short(item) for item in value]
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            shown += [f"{each}={short(item)}" for each, item in value.items()]
+        else:
+            shown.append(short(value) if kind is inspect.Parameter.POSITIONAL_ONLY else f"{key}={short(value)}")
+    return f"{name}({', '.join(shown)})"
+
+
+def outcome_text(value: Any, error: BaseException | None) -> str:
+    if isinstance(error, Deadlock):
+        return "deadlock"
+    if isinstance(error, ThreadvizError):
+        return "stopped"
+    if error is not None:
+        name, colon, text = error_text(error).partition(": ")
+        return f"raises {name}{colon}{cut(text)}"
+    return short(value)
+
+
+def sentence(what: str, error: BaseException) -> str:
+    text = cut(error_text(error).partition(": ")[2], _TOLD)
+    line = raised_at(error)
+    where = f" (line {line})" if line is not None else ""
+    return f"{what}: {text}{where}" if text else f"{what}{where}"
+
+
+def short(value: Any) -> str:
+    try:
+        return cut(re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split())))  # addresses differ each time
+    except (Exception, SystemExit) as error:
+        return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
+
+
+def cut(text: str, length: int = _SHOWN) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,357 @@
+"""The scheduler and its virtual clock: every simulated thread is a greenlet in the OS thread that called it.
+
+Time moves only when no thread can run.  A thread runs until it must wait, or until the policy prefers another one
+at a scheduling point.
+"""
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+from . import _real, frames
+from .cores import MAX_CPU_TURNS, Cores
+from .schedule import Numbers, Policy
+from .tasks import Task
+from .trace import Kind, State, Wait
+from .tracing import Events
+from .watchdog import StopRun
+
+MAX_EVENTS = 200_000  # trace events of a run; what goes on longer is taken to be endless
+MAX_SWITCHES = 1_000_000  # and switches and operations, likewise
+MAX_TURNS = 10_000  # operations of one thread at one instant after which the others get their turn
+MAX_THREADS = 10_000  # of a run; an operating system has a limit, too
+MAX_REQUESTS = 10  # to end, that a thread may swallow before it is left where it stands
+_UNKILLABLE: list[greenlet] = []  # threads that swallowed them all: kept from the collector, which would ask once more
+
+
+class Scheduler:
+    """The threads of one run, their clock and their scheduling points."""
+
+    def __init__(self, policy: Policy, cores: int | None = None) -> None:
+        self.os_thread = _real.get_ident()
+        self.policy = policy
+        self.hub = getcurrent()
+        self.now = 0  # nanoseconds, virtual
+        self.tasks: list[Task] = []
+        self.ready: list[Task] = []
+        self.cores = Cores(cores)
+        self.current: Task = None  # type: ignore[assignment]
+        self.alive = 0  # threads that the program waits for
+        self.wanting = 0  # threads that would take up a lock when they go on
+        self.choices: list[int] = []
+        self.events = Events()
+        self.progress = 0
+        self.ending = False
+        self.deadlocked = False
+        self.stop_now = ""  # why the run is being ended from outside: "interrupted", "stuck", "endless" or "failed"
+        self.failure: BaseException | None = None
+        self._timers: list[tuple[int, int, Task]] = []
+        self._timer_numbers = itertools.count(1)
+        self._unstarted: Task | None = None  # the thread whose first step is next
+        self._turns = 0
+        self._stopped_at = ""
+
+    # ---- running ------------------------------------------------------------------------------------------------
+
+    def run(self, body: Callable[[], None]) -> None:
+        """Run `body` as the main thread, and all that it starts, to the end; raises what ended it from outside."""
+        self._unstarted = self.current = self.spawn(threading.main_thread(), body)
+        try:
+            while (task := self._unstarted) is not None:
+                self._unstarted = None
+                self._hand_to(task).switch()
+        except StopRun:  # it came between the end of a thread's code and that of its greenlet
+            pass
+        finally:
+            self.close()
+        if self.failure is not None and self.stop_now != "interrupted":
+            raise self.failure
+        if not self.stop_now:
+            self.policy.finish()
+
+    def spawn(self, thread: threading.Thread, body: Callable[[], None]) -> Task:
+        if len(self.tasks) > MAX_THREADS:
+            raise RuntimeError("can't start new thread")  # CPython's own words
+        task = Task(self, thread, body)
+        self.tasks.append(task)
+        self.alive += not task.daemon
+        return task
+
+    def finish(self, task: Task) -> greenlet:
+        """Book a thread's end and say who goes on."""
+        if self.stop_now:
+            return self.hub
+        self.progress += 1
+        task.finished = True
+        self.alive -= not task.daemon
+        ended = self.record("end")
+        for joiner in task.joiners:
+            self.wake(joiner, ended)
+        task.let_go_of_all(self.now)
+        task.close(self.now)
+        if not self.alive:
+            return self.hub
+        try:
+            return self._from_hub(self._next())
+        except StopRun:
+            return self.hub
+        except BaseException as error:
+            self.failure = error
+            return self.hub
+
+    def close(self) -> None:
+        """End every thread that is left, unseen: nothing that its `finally` blocks do is shown."""
+        for task in self.tasks:
+            if not task.finished:
+                task.ending = "deadlocked" if self.deadlocked else "stopped" if self.stop_now else "abandoned"
+                if task.ending == "abandoned":
+                    self.events.add(self.now, task, "abandon")
+                task.let_go_of_all(self.now)
+                task.close(self.now)
+        if self.deadlocked:
+            self.events.add(self.now, self.tasks[0], "deadlock")
+        self.ending = True
+        for task in self.tasks:
+            if task and not task.dead:
+                self.current = task
+                task.parent = self.hub
+                if task.requests <= MAX_REQUESTS:
+                    task.throw(StopRun)
+                if not task.dead:
+                    _UNKILLABLE.append(task)
+        self.ready.clear()
+        self._timers.clear()
+
+    # ---- switching ----------------------------------------------------------------------------------------------
+
+    def point(self) -> None:
+        """A scheduling point: the policy may let another thread go first."""
+        task = self.current
+        self.check()
+        self.progress += 1
+        self._turns += 1
+        if not self.ready:
+            return
+        if self._turns > MAX_TURNS:
+            self.give_way()
+            return
+        candidates = [task, *self._candidates()]
+        chosen = self._choose(candidates)
+        if chosen is not task:
+            self.ready.remove(chosen)
+            self.ready.insert(0, task)
+            task.enter(self.now, "ready")
+            self._switch(chosen)
+
+    def give_way(self) -> None:
+        """Let the others that can run go first, as `sleep(0)` does."""
+        if self.cores.crowded:
+            self.cores.wait(self.now, self.current)
+            self._switch(self._next())
+        elif self.ready:
+            self.ready.append(self.current)
+            self.current.enter(self.now, "ready")
+            self._switch(self._next())
+
+    def block(
+        self, state: State, label: str, until: int | None = None, holder: Task | None = None, what: str = ""
+    ) -> bool:
+        """The current thread cannot go on until it is woken, or the clock says `until`; False for a time-out.
+
+        `what` it waits for and the thread, `holder`, that would have to act are told when nobody can go on.
+        """
+        self.check()
+        task = self.current
+        task.timed_out = False
+        if until is not None:
+            task.timer = next(self._timer_numbers)
+            heapq.heappush(self._timers, (until, task.timer, task))
+        line = task.operation.line if task.operation else None
+        task.waits = Wait(
+            task.name, (what or label).removeprefix("waits for "), holder.name if holder is not None else None, line
+        )
+        task.enter(self.now, state, label, line)
+        self._switch(self._next())
+        task.timer = 0  # woken by somebody else, it no longer waits for the clock
+        task.waits = None
+        return not task.timed_out
+
+    def work(self, seconds: float) -> None:
+        """The current thread computes; the others that can run wait for the GIL meanwhile."""
+        self.check()
+        task = self.current
+        line = task.operation.line if task.operation else None
+        self.cores.compute(self.now, task, max(1, round(seconds * 1e9)), f"work {seconds:g}", line)
+        if self.cores.crowded:
+            for other in self._candidates():
+                self.cores.wait(self.now, other)
+            self.ready.clear()
+        self._switch(self._next())
+
+    def wake(self, task: Task, cause: int | None) -> None:
+        """Let a thread go on (where it wants a lock: try to) because of a trace event."""
+        if task not in self.ready and not self.cores.waits(task):
+            task.woken_by = cause
+            if self.cores.crowded:
+                self.cores.wait(self.now, task)
+            else:
+                self.ready.append(task)
+
+    def start_first(self, child: Task) -> None:
+        """A started thread runs at once, as `Thread.start` waits for its first step."""
+        parent = self.current
+        if self.cores.crowded:
+            child.state = "ready"  # it has not run yet, not even for an instant
+            self.cores.wait(self.now, child)
+            self.give_way()
+            return
+        candidates = [child, *self._candidates(), parent]
+        chosen = self._choose(candidates)
+        if chosen is parent:
+            self.ready.insert(0, child)
+        else:
+            candidates.remove(chosen)
+            self.ready = candidates
+            parent.enter(self.now, "ready")
+            self._switch(chosen)
+
+    def after(self, seconds: float) -> int:
+        """The time in nanoseconds, `seconds` from now; never now itself, as a wait with a time-out takes time."""
+        return self.now + max(1, round(seconds * 1e9))
+
+    def _switch(self, target: greenlet) -> None:
+        task = self.current
+        if target is not task:
+            self._turns = 0
+            self.progress += 1
+            self._from_hub(target).switch()
+            self.current = task
+        task.enter(self.now, "running")
+        self.check()
+
+    def _hand_to(self, target: greenlet) -> greenlet:
+        if isinstance(target, Task):
+            self.current = target
+        return target
+
+    def _from_hub(self, target: greenlet) -> greenlet:
+        """Who is to be switched to: a thread's first step is the hub's, or each would begin as deep as its starter."""
+        if isinstance(target, Task) and not target and not target.dead:
+            self._unstarted = target
+            return self.hub
+        return self._hand_to(target)
+
+    def _next(self) -> greenlet:
+        while True:
+            candidates = self._candidates()
+            if candidates:
+                chosen = self._choose(candidates)
+                candidates.remove(chosen)
+                return chosen
+            if not self._advance():
+                self.deadlocked = True
+                return self.hub
+
+    def _candidates(self) -> list[Task]:
+        """Those that are ready, less those whose lock somebody else took in the meantime: these wait on."""
+        for task in self.ready if self.wanting else ():
+            if task.wanted is not None and task.wanted.locked():
+                self.ready = [t for t in self.ready if t.wanted is None or not t.wanted.locked()]
+                break
+        return self.ready
+
+    def _choose(self, candidates: list[Task]) -> Task:
+        if len(candidates) == 1:
+            return candidates[0]
+        chosen = candidates[self.policy.choose(Numbers(candidates))]
+        self.choices.append(chosen.number)
+        return chosen
+
+    def _advance(self) -> bool:
+        """Move the clock to the next change on the CPU or the next timers; False when there is nothing to come."""
+        while self._timers and self._timers[0][2].timer != self._timers[0][1]:
+            heapq.heappop(self._timers)
+        change = self.cores.next_change(self.now)
+        if change is not None and (not self._timers or change <= self._timers[0][0]):
+            self._compute_until(change)
+            return True
+        due: list[Task] = []
+        while self._timers and (not due or self._timers[0][0] <= self.now):
+            when, number, task = heapq.heappop(self._timers)
+            if task.timer == number:
+                self.now = max(self.now, when)
+                due.append(task)
+        for task in due:
+            task.timed_out = True
+            if not self.cores.waits(task):
+                task.wanted = None  # it goes on without the lock
+                self.wake(task, None)
+        return bool(due)
+
+    def _compute_until(self, now: int) -> None:
+        self.now = now
+        self.progress += 1
+        self.check()
+        for claim in self.cores.advance(now):
+            task: Any = claim.row
+            if task.wanted is not None:  # it was woken in time, but its time-out may have passed meanwhile
+                if not task.wanted.locked():
+                    task.timed_out = False
+                elif task.timed_out:
+                    task.wanted = None
+                else:  # somebody else took the lock: it waits on
+                    task.enter(now, claim.state, claim.label, claim.line)
+                    task.wanted.tell_holder(task)
+                    continue
+            self.ready.append(task)
+
+    def record(
+        self, kind: Kind, what: str = "", value: str = "", line: int | None = None, cause: int | None = None
+    ) -> int:
+        """Note a trace event of the current thread; returns its index."""
+        if self.ending:
+            return 0
+        return self.events.add(self.now, self.current, kind, what, value, line, cause)
+
+    # ---- being stopped ------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise in a thread that is being ended from outside, however often it swallows the request."""
+        if self.ending or self.stop_now:
+            self._request_end()
+        too_many = self.progress >= MAX_SWITCHES or self.cores.turns >= MAX_CPU_TURNS
+        if too_many or len(self.events) >= MAX_EVENTS:
+            self.stop("endless", frames.caller())
+
+    def check_abandoned(self) -> None:
+        """As `check`, once the run is over: in a thread that is being ended, and not in the cell that follows."""
+        if isinstance(getcurrent(), Task):
+            self.check()
+
+    def stop(self, why: str, frame: FrameType | None) -> None:
+        """End the run from outside; called between two instructions of the learner's code, and raises there."""
+        self.mark(why, frame)
+        if getcurrent() is not self.hub:
+            self._request_end()
+
+    def mark(self, why: str, frame: FrameType | None) -> None:
+        """Note why the run is being ended and where its current thread is; from any OS thread."""
+        if self.ending:
+            if why == "interrupted":  # the run is over, but not the loop of runs that it may be part of
+                self.stop_now = why
+        elif not self.stop_now:
+            self.stop_now = why
+            learners, _ = frames.call_site(frame)
+            where = f", line {learners.f_lineno}" if learners is not None else ""
+            self._stopped_at = f"{self.current.name}{where}" if self.current else ""
+
+    def _request_end(self) -> None:
+        self.current.requests += 1
+        if self.current.requests > MAX_REQUESTS:
+            self.hub.switch()
+        raise StopRun
