@@ -304,6 +304,22 @@ def test_work_without_end_can_be_stopped_and_is_told():
     assert str(run.exception()).startswith("still going after 200,000 trace events in MainThread")
 
 
+def test_turns_without_end_are_told():
+    def scenario():
+        def crunch_on():
+            while True:
+                tv.work(1)
+
+        for name in "AB":
+            threading.Thread(target=crunch_on, name=name, daemon=True).start()
+        time.sleep(3600)
+
+    run = tv.simulate(scenario)
+    # each turn takes 5 ms, but for the first of A, which lasts until B is there
+    assert str(run.exception()).startswith("still going after 100,000 turns on the CPU in ")
+    assert run.duration == pytest.approx(500, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("cores", "kind", "message"),
     [
@@ -357,3 +373,31 @@ def test_recorded_work_is_a_trace_event_with_its_line():
 
     (event,) = [event for event in tv.record(scenario).trace.events if event.kind == "work"]
     assert (event.what, event.line) == ("0.001", scenario.__code__.co_firstlineno + 1)
+
+
+def test_recorded_threads_that_are_abandoned_at_work_are_not_seen_to_compute_together():
+    def scenario():
+        for name in "AB":
+            threading.Thread(target=tv.work, args=(5,), name=name, daemon=True).start()
+        time.sleep(0.05)
+
+    run = tv.record(scenario)
+    last = [lane.spans[-1] for lane in run.trace.lanes[1:]]
+    assert [lane.ending for lane in run.trace.lanes[1:]] == ["abandoned", "abandoned"]
+    assert {span.label for span in last} <= {"work 5", "off the CPU"}
+    assert all(a.end == b.start for lane in run.trace.lanes for a, b in zip(lane.spans, lane.spans[1:], strict=False))
+    if getattr(sys, "_is_gil_enabled", lambda: True)():
+        computing = [span for span in last if span.state == "running"]
+        assert len(computing) < 2 or run.duration - max(span.start for span in computing) < 0.005
+
+
+def test_recorded_sleep_is_told_apart_from_the_wait_for_the_cpu_after_it():
+    def scenario():
+        threading.Thread(target=tv.work, args=(0.2,)).start()
+        for _ in range(5):
+            time.sleep(0.01)
+
+    main = tv.record(scenario).trace.lanes[0].spans
+    sleeps = [span.end - span.start for span in main if span.state == "sleeping"]
+    assert len(sleeps) == 5
+    assert all(0.0099 < lasted < 0.0125 for lasted in sleeps)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .recorder import MAX_NOTES, Note, Recorder, Track
+from .recorder import GAP, MAX_NOTES, Note, Recorder, Track
 from .trace import Trace, TraceEvent
 from .tracing import printable
 
@@ -61,6 +61,12 @@ def _leave(recorder: Recorder, track: Track, duration: int, events: list[TraceEv
         since, state, label, line = track.waiting
         if since - recorder.began < duration:
             track.enter(max(since - recorder.began, track.since), state, label, line)
+    if track.working is not None:
+        start, last, label, line = track.working
+        last = min(last - recorder.began, duration)
+        track.enter(max(min(start - recorder.began, last), track.since), "running", label, line)
+        if duration - last > GAP:
+            track.enter(last, "ready", "off the CPU", line)
     track.ending = "deadlocked" if recorder.deadlocked else "abandoned" if track.daemon else "stopped"
     if track.ending == "abandoned":
         events.append(TraceEvent(duration / 1e9, track.number, "abandon"))

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from .trace import State
 from .tracing import Row
 
+MAX_CPU_TURNS = 100_000  # of a run, which take some seconds; what goes on longer is taken to be endless
+
 
 @dataclass(slots=True)
 class Claim:
@@ -40,6 +42,7 @@ class Cores:
         self._line: list[Claim] = []
         self._holder: Row | None = None  # of the GIL, and since when: a turn goes on from one piece of work to the next
         self._held_since = 0
+        self.turns = 0  # that somebody waited for, so far
 
     @property
     def crowded(self) -> bool:
@@ -87,6 +90,7 @@ class Cores:
                 self._computing.remove(over[0])
                 self._queue(now, over[0])
             claim = self._line.pop(0)
+            self.turns += 1
             if claim.left == 0:
                 self._take_gil(now, claim.row)
                 return [claim]

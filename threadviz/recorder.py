@@ -42,6 +42,7 @@ class Track(Row):
         self.quiet = False  # inside `Thread.start`, whose own waits are nobody's business
         self.turns = 0  # waits so far
         self.waiting: tuple[int, State, str, int | None] | None = None  # since when, and for what
+        self.working: tuple[int, int, str, int | None] | None = None  # since when, and until when it was seen to
         self.hopeless: Callable[[], bool] | None = None  # whether a wait without a time-out still waits for something
         self.told_to_end = False  # the request to end was raised in its wait, and it may have caught it
         self.gone = False
@@ -157,7 +158,11 @@ class Recorder:
         finally:
             track.hopeless = None
             if track.waiting is not None and not self.stopping:
-                self._note_span(track, state, label, began, perf_counter_ns(), line)
+                now = perf_counter_ns()
+                if state == "sleeping" and deadline is not None and now - deadline > GAP:
+                    self._note_span(track, state, label, began, deadline, line)
+                    state, label, began = "ready", "off the CPU", deadline  # awake, and not yet on its way
+                self._note_span(track, state, label, began, now, line)
                 track.waiting = track.waits = None
 
     def _look_for_deadlock(self) -> None:
@@ -210,9 +215,11 @@ class Recorder:
             cpu.busy(seconds)
             return
         _, line, _ = frames.user_call("work")
+        label = f"work {seconds:g}"
         if line is not None:
             self.note("work", f"{seconds:g}", line=line)
         since = last = perf_counter_ns()
+        track.working = since, last, label, line
 
         def tick(now: int) -> None:
             nonlocal since, last
@@ -223,11 +230,12 @@ class Recorder:
                 self._note_span(track, "ready", "off the CPU", last, now, line)
                 since = now
             last = now
+            track.working = since, last, label, line
 
-        label = f"work {seconds:g}"
         cpu.busy(seconds, tick)
         tick(perf_counter_ns())
         self._note_span(track, "running", label, since, last, line)
+        track.working = None
 
     def _note_span(self, track: Track, state: State, label: str, start: int, end: int, line: int | None) -> None:
         if len(self.notes) < self.room:

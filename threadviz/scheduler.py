@@ -14,7 +14,7 @@ from typing import Any
 from greenlet import getcurrent, greenlet
 
 from . import _real, frames
-from .cores import Cores
+from .cores import MAX_CPU_TURNS, Cores
 from .schedule import Numbers, Policy
 from .tasks import Task
 from .trace import Kind, State, Wait
@@ -324,7 +324,8 @@ class Scheduler:
         """Raise in a thread that is being ended from outside, however often it swallows the request."""
         if self.ending or self.stop_now:
             self._request_end()
-        if len(self.events) >= MAX_EVENTS or self.progress >= MAX_SWITCHES:
+        too_many = self.progress >= MAX_SWITCHES or self.cores.turns >= MAX_CPU_TURNS
+        if too_many or len(self.events) >= MAX_EVENTS:
             self.stop("endless", frames.caller())
 
     def check_abandoned(self) -> None:

@@ -7,6 +7,7 @@ The standard library's own Condition, Event, Queue and pool run unchanged on the
 from typing import ClassVar
 
 from . import frames, scheduler
+from .cores import MAX_CPU_TURNS
 from .errors import Stuck
 from .scheduler import Scheduler
 from .tasks import Operation
@@ -84,6 +85,8 @@ class Simulator(Scheduler):
             done = f"{len(self.events):,} trace events"
             if self.progress >= scheduler.MAX_SWITCHES:
                 done = f"{scheduler.MAX_SWITCHES:,} operations and switches"
+            if self.cores.turns >= MAX_CPU_TURNS:
+                done = f"{MAX_CPU_TURNS:,} turns on the CPU"
             return Stuck(
                 f"still going after {done} in {self._stopped_at}, at {self.now / 1e9:g} "
                 "virtual seconds: a loop in it seems to have no end"
