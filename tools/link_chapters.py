@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HEADING = "## Where to go"
 GLOSSARY = "Words: [Glossary](glossary.ipynb)"
 WRITTEN = re.compile(r"(Back|On|All chapters|Words): ")
-TABLE = re.compile(r"^\| chapter \| question \|\n(\|.*\n)+(\nStill to be written: .*\n)?", re.MULTILINE)
+TABLE = re.compile(r"^\| chapter \| question \|\n(\|.*\n)+(\nChapters still to be written: .*\n)?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def contents(chapters: list[Chapter], folder: str = "") -> str:
     table = "\n".join(["| chapter | question |", "|---|---|", *rows]) + "\n"
     numbers = [int(chapter.title[:2]) for chapter in chapters]
     gaps = ", ".join(f"{number:02}" for number in range(numbers[-1]) if number not in numbers)
-    return table + (f"\nStill to be written: {gaps}.\n" if gaps else "")
+    return table + (f"\nChapters still to be written: {gaps}.\n" if gaps else "")
 
 
 def link_cell(source: str, chapters: list[Chapter], number: int) -> str:
