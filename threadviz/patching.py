@@ -166,6 +166,7 @@ def _dispatcher(runtime: Runtime, real: Callable[..., Any], virtual: Callable[..
         return (virtual if is_ours() else real)(*args, **kwargs)
 
     dispatch.__name__ = dispatch.__qualname__ = real.__name__
+    dispatch.__module__ = real.__module__  # CPython's own errors name it
     return dispatch
 
 
