@@ -2,6 +2,7 @@
 
 import queue
 import sys
+import sysconfig
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import threadviz as tv
+from threadviz.causality import gil_turns
 from threadviz.layout import lay_out
 
 GIL = "waits for the GIL, held by "
@@ -401,3 +403,36 @@ def test_recorded_sleep_is_told_apart_from_the_wait_for_the_cpu_after_it():
     sleeps = [span.end - span.start for span in main if span.state == "sleeping"]
     assert len(sleeps) == 5
     assert all(0.0099 < lasted < 0.0125 for lasted in sleeps)
+
+
+def test_turns_of_the_gil_are_told_in_words_and_stand_under_the_lanes():
+    run = tv.simulate(crunch)
+    turns = [(run.trace.lanes[turn.lane].name, turn.start, turn.end) for turn in gil_turns(run.trace)]
+    assert turns == [  # main asks 5 ms after the first thread began, the second one 5 ms after main
+        ("A", 0.0, 0.01),
+        ("B", 0.01, 0.015),
+        ("A", 0.015, 0.02),
+        ("B", 0.02, 0.025),
+        ("A", 0.025, 0.03),
+        ("B", 0.03, 0.04),
+    ]
+    assert "the GIL: 6 turns, of A, B, 0.005 s in the median" in run.describe().splitlines()
+    picture = lay_out(run.trace, 700)
+    assert [label.text for label in picture.names].count("holds the GIL") == 1
+    assert picture.height > lay_out(tv.simulate(crunch, cores=2).trace, 700).height
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_nobody_holds_a_gil_where_there_is_none(cores):
+    run = tv.simulate(crunch, cores=cores)
+    assert gil_turns(run.trace) == ()
+    assert "the GIL" not in run.describe()
+
+
+def test_recorded_threads_take_turns_that_do_not_overlap():
+    run = tv.record(crunch, work=0.05)
+    turns = gil_turns(run.trace)
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return
+    assert {run.trace.lanes[turn.lane].name for turn in turns} == {"A", "B"}
+    assert 0.07 < sum(turn.end - turn.start for turn in turns) <= run.duration + 0.01

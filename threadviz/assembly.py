@@ -1,5 +1,7 @@
 """From the notes of a recorded run to its trace."""
 
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from .recorder import GAP, MAX_NOTES, Note, Recorder, Track
@@ -18,7 +20,8 @@ def assemble(recorder: Recorder, notes: list[Note], ended: int, told: list[str])
         ended = notes[-1][0]
         told = [f"only the first {MAX_NOTES:,} notes were kept: what came later than the end is not shown", *told]
     for note in notes:
-        time, track, kind, what, value, line, cause = note
+        time, track, kind, what, value, place, cause = note
+        line = line_of(*place) if isinstance(place, tuple) else place
         now = time - began
         if kind == "span":
             state, since = value
@@ -53,6 +56,12 @@ def assemble(recorder: Recorder, notes: list[Note], ended: int, told: list[str])
         events.append(TraceEvent(duration / 1e9, 0, "deadlock"))
     waits = tuple(track.waits for track in lanes if recorder.deadlocked and track.waits is not None)
     return Trace(tuple(t.lane() for t in lanes), tuple(events), duration / 1e9, "real", waits, tuple(told))
+
+
+@lru_cache(maxsize=10_000)
+def line_of(code: CodeType, offset: int) -> int | None:
+    """The line of the instruction at `offset`."""
+    return next((line for start, end, line in code.co_lines() if start <= offset < end), None)
 
 
 def _leave(recorder: Recorder, track: Track, duration: int, events: list[TraceEvent]) -> None:

@@ -4,6 +4,7 @@ Pure functions of a trace; nothing here draws or words anything.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from threadviz.trace import Lane, Span, Trace, Wait
 
@@ -168,3 +169,40 @@ def endless_wait(lane: Lane) -> Span | None:
     """Return the wait that a deadlocked lane ends with."""
     last = lane.spans[-1] if lane.spans else None
     return last if lane.ending == "deadlocked" and last and last.state in ("waiting", "blocked") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An interval in which one thread computed, and so held the GIL; in seconds."""
+
+    lane: int  # index into ``Trace.lanes``
+    start: float
+    end: float
+
+
+def gil_turns(trace: Trace) -> tuple[Turn, ...]:
+    """Return who held the GIL when, as far as CPU work (`tv.work`) shows it.
+
+    Empty where fewer than two threads compute, where none waits, and where they compute side by side, as without one.
+    """
+    turns = sorted(
+        (
+            Turn(lane, span.start, span.end)
+            for lane, of in enumerate(trace.lanes)
+            for span in of.spans
+            if span.state == "running" and span.label.startswith("work ")
+        ),
+        key=lambda turn: (turn.start, turn.end),
+    )
+    waits = [span.label for lane in trace.lanes for span in lane.spans if span.state == "ready"]
+    if len({turn.lane for turn in turns}) < 2 or not any("GIL" in wait or wait == "off the CPU" for wait in waits):
+        return ()
+    near = 0.0 if trace.clock == "virtual" else 0.001  # a recorded thread looks at the clock only now and then
+    if any(before.end - after.start > near + 1e-9 for before, after in pairwise(turns)):
+        return ()
+    joined: list[Turn] = []
+    for turn in turns:
+        if joined and joined[-1].lane == turn.lane and turn.start - joined[-1].end <= near:
+            turn = replace(turn, start=joined.pop().start)
+        joined.append(turn)
+    return tuple(joined)

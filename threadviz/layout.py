@@ -6,11 +6,11 @@ from math import floor, inf
 from matplotlib.ticker import MaxNLocator
 
 from threadviz.bars import STRIPE, add_bar, add_ending, add_failures, add_held, ending, stripes
-from threadviz.causality import deadlock_cycle, endless_wait, shared_attributes, with_endless_waits
+from threadviz.causality import deadlock_cycle, endless_wait, gil_turns, shared_attributes, with_endless_waits
 from threadviz.crossings import add_arrows, add_deadlock, add_marks
 from threadviz.lettering import fit_middle, printable, width, wrap
 from threadviz.picture import LETTERS, PAD, SMALL, Label, Picture, Row
-from threadviz.strips import add_strips, name_labels, strip_names, strips_height
+from threadviz.strips import GIL_NAME, add_strips, name_labels, strip_names, strips_height
 from threadviz.trace import STATES, Held, Lane, Span, State, Trace
 from threadviz.words import deadlock_sentence
 
@@ -31,6 +31,7 @@ def left_margin(trace: Trace) -> float:
     shown = trace.lanes[:MOST_LANES]
     names = [fit_middle(printable(lane.name), NAME_ROOM, LETTERS + 1) for lane in shown]
     names += [text for both in strip_names(trace, NAME_ROOM) for text in both]
+    names += [GIL_NAME] if gil_turns(trace) else []
     return max((width(name, LETTERS + 1) for name in names), default=0.0) + 16
 
 

@@ -5,30 +5,46 @@ import sys
 import threading
 from functools import partial
 from time import perf_counter_ns
-from types import FrameType, GenericAlias
+from types import CodeType, FrameType, GenericAlias
 from typing import Any
 
 from . import _real, frames
 from .queues import Traffic
-from .recorder import Note, Recorder, Track, can_last
+from .recorder import Note, Place, Recorder, Track, can_last
 from .trace import State
 from .tracing import printable
 
 _CONDITION = threading.Condition.__init__.__code__
+_LEARNERS: set[CodeType] = set()  # code that is known to be the learner's
+_get_ident, _getframe, _now = _real.get_ident, sys._getframe, perf_counter_ns
 
 
 class Lock:
     """A real lock; one that the learner made notes when it is taken and let go, any other one only waits for it.
 
-    An uncontended acquire tries without waiting first and appends one tuple.
+    An uncontended acquire tries without waiting first and appends one tuple.  It holds the learner's code and the
+    instruction in it, as looking up a line costs more than all the rest; `assembly` does it afterwards.
     """
 
-    __slots__ = ("__weakref__", "_called", "_holder", "_name", "_real", "_recorder", "_released", "_told", "_waiters")
+    __slots__ = (
+        "__weakref__",
+        "_called",
+        "_free",
+        "_holder",
+        "_name",
+        "_real",
+        "_recorder",
+        "_released",
+        "_told",
+        "_try",
+        "_waiters",
+    )
     _make: Any = staticmethod(_real.allocate_lock)
 
     def __init__(self) -> None:
         self._recorder = Recorder.newest
         self._real: Any = self._make()
+        self._try, self._free = self._real.acquire, self._real.release
         self._holder: Track | None = None
         self._waiters: list[Track] = []  # a list, as appending and removing are atomic
         self._released: Note | None = None
@@ -43,29 +59,44 @@ class Lock:
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         if blocking is not True or timeout != -1:
             _real.check_timeout(blocking, timeout)
-        if self._real.acquire(False):
+        if self._try(False):
+            recorder = self._recorder
+            if self._name and len(recorder.notes) < recorder.room:  # as `_note_taken`, without the calls
+                frame = _getframe(1)
+                code = frame.f_code
+                track = recorder.tracks.get(_get_ident())
+                if track is not None and code in _LEARNERS:
+                    self._holder = track
+                    recorder.notes.append((_now(), track, "acquire", self, self._name, (code, frame.f_lasti), None))
+                    return True
             if self._told:
-                self._note_taken(sys._getframe(1), None)
+                self._note_taken(_getframe(1), None)
             return True
-        return bool(blocking) and timeout != 0 and self._wait(timeout, sys._getframe(1))
+        return bool(blocking) and timeout != 0 and self._wait(timeout, _getframe(1))
 
     __enter__ = acquire
 
-    def _note_taken(self, frame: FrameType | None, cause: Note | None) -> None:
+    def _note_taken(self, frame: FrameType, cause: Note | None) -> None:
         recorder = self._recorder
-        self._holder = track = recorder.tracks.get(_real.get_ident())
+        self._holder = track = recorder.tracks.get(_get_ident())
         if track is not None and len(recorder.notes) < recorder.room:
             if not self._name:
                 self._find_name()
-            recorder.notes.append((perf_counter_ns(), track, "acquire", self, self._name, self._line(frame), cause))
+            code = frame.f_code
+            place = (code, frame.f_lasti) if code in _LEARNERS else self._place(frame)
+            recorder.notes.append((_now(), track, "acquire", self, self._name, place, cause))
 
     def _find_name(self) -> None:
         self._name = printable(self._recorder.object_name(self._called) or type(self._called).__name__)
 
-    def _line(self, frame: FrameType | None) -> int | None:
+    def _place(self, frame: FrameType | None) -> Place | None:
+        """Where the learner's code is, in the frame or in those that called it."""
         while frame is not None and not frames.is_learners(frame.f_code.co_filename):
             frame = frame.f_back
-        return frame.f_lineno if frame is not None else None
+        if frame is None:
+            return None
+        _LEARNERS.add(frame.f_code)
+        return frame.f_code, frame.f_lasti
 
     def _wait(self, timeout: float, frame: FrameType) -> bool:
         recorder = self._recorder
@@ -99,27 +130,28 @@ class Lock:
 
     def release(self) -> None:
         if self._told and self._real.locked():
-            self._note_released(sys._getframe(1))
+            self._note_released(_getframe(1))
         elif self._waiters:
             self._released = self._recorder.note_call()
-        self._real.release()
+        self._free()
 
     def __exit__(self, *_: object) -> None:
         if self._told:
-            self._note_released(sys._getframe(1))
+            self._note_released(_getframe(1))
         elif self._waiters:
             self._released = self._recorder.note_call()
-        self._real.release()
+        self._free()
 
     def _note_released(self, frame: FrameType) -> None:
         """The owner is cleared before the real release: afterwards it may be somebody else's already."""
         recorder = self._recorder
         self._holder = None
-        track = recorder.tracks.get(_real.get_ident())
+        track = recorder.tracks.get(_get_ident())
         if track is not None and len(recorder.notes) < recorder.room:
-            note = (perf_counter_ns(), track, "release", self, self._name, self._line(frame), None)
+            code = frame.f_code
+            place = (code, frame.f_lasti) if code in _LEARNERS else self._place(frame)
+            self._released = note = (_now(), track, "release", self, self._name, place, None)
             recorder.notes.append(note)
-            self._released = note
 
     def locked(self) -> bool:
         return bool(self._real.locked())
@@ -146,12 +178,12 @@ class RLock(Lock):
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         if blocking is not True or timeout != -1:
             _real.check_timeout(blocking, timeout)
-        if self._real.acquire(False):
+        if self._try(False):
             self._count += 1
             if self._count == 1 and self._told:
-                self._note_taken(sys._getframe(1), None)
+                self._note_taken(_getframe(1), None)
             return True
-        if blocking and timeout != 0 and self._wait(timeout, sys._getframe(1)):
+        if blocking and timeout != 0 and self._wait(timeout, _getframe(1)):
             self._count = 1
             return True
         return False
@@ -163,10 +195,10 @@ class RLock(Lock):
             self._count -= 1
             if not self._count:
                 if self._told:
-                    self._note_released(sys._getframe(1))
+                    self._note_released(_getframe(1))
                 elif self._waiters:
                     self._released = self._recorder.note_call()
-        self._real.release()
+        self._free()
 
     def __exit__(self, *_: object) -> None:
         self.release()

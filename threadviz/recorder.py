@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns
+from types import CodeType
 from typing import Any, ClassVar
 
 from . import _real, cpu, frames
@@ -26,7 +27,9 @@ SLICE = 0.1  # seconds, real: how long a wait lasts before it looks about
 GAP = 1_000_000  # nanoseconds: between two looks at the clock, so long that the thread was off the CPU
 GRACE = 1.0  # seconds, real: for the threads that are left at the end, to follow the request to end
 
-Note = tuple[int, "Track", str, Any, Any, int | None, Any]  # nanoseconds, thread, kind, what, value, line, cause
+Place = tuple[CodeType, int]  # code and the offset of an instruction in it: a line that nobody has looked up yet
+# nanoseconds, thread, kind, what, value, line, cause
+Note = tuple[int, "Track", str, Any, Any, int | Place | None, Any]
 
 
 class Track(Row):

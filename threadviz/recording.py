@@ -1,5 +1,6 @@
 """One recorded run, whole: real threads, noted from the first to the last, and everything put back."""
 
+import gc
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -104,6 +105,9 @@ def _record(
 
     with patched(recorder, namespaces(scenario), 0) as patches:
         keep_interpreter_settings(patches)
+        if not gc.get_freeze_count():  # so that collections, which many notes bring on, look at the run alone
+            patches.call_later(gc.unfreeze)
+            gc.freeze()
         output.install(patches)
         patches.call_later(output.close)
         patches.attribute(threading, "excepthook", hook_line(output))

@@ -1,19 +1,25 @@
-"""The strips under the lanes: how many items each queue held, as a step curve."""
+"""The strips under the lanes: who held the GIL, and how many items each queue held, as a step curve."""
 
-from threadviz.causality import QueueLife, queue_lives
+from threadviz.causality import QueueLife, gil_turns, queue_lives
 from threadviz.lettering import fit_middle, printable, width
 from threadviz.picture import LETTERS, SMALL, Label, Picture
 from threadviz.trace import Trace
 
+GIL_NAME = "holds the GIL"
+GIL = 30.0  # height of the strip for the GIL, which is the first
 STRIP, CURVE = 48.0, 24.0  # a queue's strip, and the part of it that the fullest moment takes
 MOST_QUEUES, MOST_NUMBERS = 4, 120
 FLAT, SPIKE = 1.5, 2.0  # height of no items, width of an instant
 
 
 def strips_height(trace: Trace) -> float:
-    """Return the room that the queues of a trace need under the lanes."""
-    lives = queue_lives(trace)[:MOST_QUEUES]
-    return STRIP * len(lives) + 8 if lives else 0.0
+    """Return the room that the GIL and the queues of a trace need under the lanes."""
+    room = STRIP * len(queue_lives(trace)[:MOST_QUEUES]) + _gil_height(trace)
+    return room + 8 if room else 0.0
+
+
+def _gil_height(trace: Trace) -> float:
+    return GIL if gil_turns(trace) else 0.0
 
 
 def strip_names(trace: Trace, room: float) -> list[tuple[str, str]]:
@@ -32,6 +38,9 @@ def _name(life: QueueLife) -> str:
 def name_labels(trace: Trace, top: float, room: float) -> list[Label]:
     """Return the labels left of the strips, which begin at `top`."""
     labels = []
+    if gil := _gil_height(trace):
+        labels.append(Label(-8, top + GIL - 10, GIL_NAME, LETTERS, "right"))
+        top += gil
     for i, (name, bound) in enumerate(strip_names(trace, room)):
         floor = top + (i + 1) * STRIP
         labels += [Label(-8, floor - 18, name, LETTERS, "right"), Label(-8, floor - 4, bound, SMALL, "right")]
@@ -43,6 +52,14 @@ def add_strips(picture: Picture, trace: Trace, top: float, end: float, stop: flo
 
     Returns sentences on what is left out.
     """
+    for turn in gil_turns(trace):
+        left, until = picture.x(turn.start), picture.x(turn.end)
+        picture.boxes["running"].append((left, top + 10, max(until - 2, left + 1), top + GIL - 4))
+        name = fit_middle(printable(trace.lanes[turn.lane].name), until - left - 6, SMALL) if until - left > 30 else ""
+        if name:
+            middle = Label((left + until) / 2, top + GIL / 2 + 3, name, SMALL, "center", "#FFFFFF")
+            picture.labels.append(middle)
+    top += _gil_height(trace)
     lives = queue_lives(trace)
     right = picture.x(end) if stop is None else stop
     for i, life in enumerate(lives[:MOST_QUEUES]):

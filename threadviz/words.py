@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
+from statistics import median
 from typing import TypeVar
 
 from threadviz.causality import (
@@ -11,6 +12,7 @@ from threadviz.causality import (
     QueueLife,
     deadlock_cycle,
     endless_wait,
+    gil_turns,
     lost_updates,
     queue_lives,
     with_endless_waits,
@@ -35,6 +37,7 @@ def describe(trace: Trace, title: str = "") -> str:
         lines.append(f"and {_count(left_out, 'more thread')}, left out here")
     if not trace.lanes:
         lines.append("no thread did anything")
+    lines += gil_sentences(trace)
     lines += queue_sentences(trace)
     lines += lost_sentences(trace)
     if trace.waits:
@@ -71,6 +74,16 @@ def queue_sentences(trace: Trace) -> list[str]:
     if len(lives) > QUEUES:
         lines.append(f"and {_count(len(lives) - QUEUES, 'more queue')}")
     return lines
+
+
+def gil_sentences(trace: Trace) -> list[str]:
+    """Return a sentence on who held the GIL, where threads took turns."""
+    turns = gil_turns(trace)
+    if not turns:
+        return []
+    names = _names(list(dict.fromkeys(clean(trace.lanes[turn.lane].name) for turn in turns)))
+    usual = median(turn.end - turn.start for turn in turns)
+    return [f"the GIL: {len(turns)} turns, of {names}, {seconds(round(usual, 5))} in the median"]
 
 
 def _fullness(life: QueueLife) -> str:
