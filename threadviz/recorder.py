@@ -47,7 +47,6 @@ class Track(Row):
         self.waiting: tuple[int, State, str, int | None] | None = None  # since when, and for what
         self.working: tuple[int, int, str, int | None] | None = None  # since when, and until when it was seen to
         self.hopeless: Callable[[], bool] | None = None  # whether a wait without a time-out still waits for something
-        self.told_to_end = False  # the request to end was raised in its wait, and it may have caught it
         self.gone = False
 
     @property
@@ -137,7 +136,6 @@ class Recorder:
     ) -> bool:
         """Call `attempt` with at most a slice of seconds until it succeeds; False for a time-out, in `seconds`."""
         if self.stopping:  # in the learner's `finally`, whose waits were none of the run's
-            track.told_to_end = True
             raise StopRun
         state, label, line, holder, what = described
         began = perf_counter_ns()
@@ -152,7 +150,6 @@ class Recorder:
                 left = SLICE if deadline is None else min(SLICE, (deadline - perf_counter_ns()) / 1e9)
                 done = attempt(max(left, 0))
                 if self.stopping:  # also where the wait has just ended: what others let go on their way out counts not
-                    track.told_to_end = True
                     raise StopRun
                 if done or left < SLICE:
                     return done
@@ -249,6 +246,8 @@ class Recorder:
         if track is None or not getattr(thread, "_initialized", False) or thread._started.is_set():  # type: ignore[attr-defined]
             _real.start(thread)  # CPython's own error
             return
+        if self.stopping:
+            raise StopRun
         if len(self.all) > MAX_THREADS:
             raise RuntimeError("can't start new thread")  # as CPython does; threads that start threads have no end
         learners, _ = frames.call_site(frames.caller())
@@ -315,6 +314,8 @@ class Recorder:
                 return
             ident = _real.get_ident()
             self.tracks[ident] = track
+            if self.stopping:
+                thread.run = lambda: None  # type: ignore[method-assign]
             self.note("begin", cause=track.started_by)
             track.begun = True
             try:
@@ -355,17 +356,24 @@ class Recorder:
             else:
                 _real.join(track.thread, SLICE)
 
+    def _left(self) -> list[Track]:
+        return [track for track in self.all[1:] if not track.begun or track.is_alive()]
+
     def end_all(self) -> list[str]:
         """End the threads that are left; the names of those that do not follow."""
         self.stop()
-        left = [track for track in self.all[1:] if track.begun and track.is_alive()]
+        left = self._left()
         deadline = perf_counter_ns() + GRACE * 1e9
         while left and perf_counter_ns() < deadline:
+            where = sys._current_frames()
             for track in left:
-                if track.waiting is None or track.told_to_end:
+                frame = where.get(track.thread.ident or 0)
+                # not in the library's code, which might leave a lock locked; a wait raises it itself
+                if frame is not None and frames.is_learners(frame.f_code.co_filename):
                     raise_in(track.thread.ident or 0)
+            del where
             _real.sleep(SLICE / 40)
-            left = [track for track in left if track.is_alive()]
+            left = self._left()
         self.tracks = {}
         for track in self.all[1:]:  # where the request to end came into `threading`'s own last steps
             ident = track.thread.ident or 0

@@ -4,7 +4,7 @@ import gc
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter_ns
 from typing import Any
 
@@ -40,7 +40,7 @@ class _Interrupts:
 
     def __enter__(self) -> "_Interrupts":
         self.pending = False
-        self.pressed = False  # inside; a KeyboardInterrupt without it is the learner's own
+        self.pressed = False  # inside; without it a KeyboardInterrupt is the learner's own
         self._inside = False
         self._ours = _real.get_ident() == _real.main_thread().ident
         self._before = signal.signal(signal.SIGINT, self._interrupt) if self._ours else None
@@ -116,13 +116,13 @@ def _record(
         watch(patches, classes, note_access)
         watch_queues(patches, recorded.SimpleQueue, output.is_ours, begin_item, recorder.note, recorder.object_name)
         recorder.began = perf_counter_ns()
-        with interrupts.allowed():
+        with interrupts.allowed(), suppress(StopRun):
             try:
                 kept["value"] = scenario(*args, **kwargs)
-            except StopRun:
-                pass
             except BaseException as error:
-                if isinstance(error, KeyboardInterrupt) and interrupts.pressed:
+                if interrupts.pressed:  # also where a `finally` after it has made it another exception, or a deadlock
+                    raise KeyboardInterrupt from error
+                if isinstance(error, StopRun):
                     raise
                 kept["error"] = error
                 recorder.all[0].ending = "raised"
