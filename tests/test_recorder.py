@@ -13,7 +13,7 @@ import time
 import pytest
 
 import threadviz as tv
-from threadviz import assembly, recorder
+from threadviz import assembly, finished, recorder
 
 from . import programs
 
@@ -412,3 +412,12 @@ def test_depth_of_a_queue_and_the_put_of_each_item_are_noted(kind):
     assert [event.value for event in gets] == ["2", "1", "0"]
     puts = [run.trace.events[event.cause].value for event in gets]
     assert puts == (["3", "2", "1"] if kind == "LifoQueue" else ["1", "2", "3"])
+
+
+def test_a_run_whose_end_was_interrupted_does_not_refuse_the_next_one():
+    def left_behind():
+        manager = finished.exclusively()
+        manager.__enter__()  # and its __exit__ is interrupted
+
+    left_behind()
+    assert tv.record(lambda: 3).result() == tv.simulate(lambda: 3).result() == 3

@@ -2,9 +2,9 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 from . import frames
@@ -14,7 +14,7 @@ from .patching import Patches
 from .schedule import Schedule
 from .trace import Trace
 
-_running: list[object] = []  # a list, as an interrupt may come right after a lock is acquired and leave it so for ever
+_running: list[FrameType] = []  # of whoever makes a run; no lock, as an interrupt may leave one locked for ever
 
 
 @dataclass
@@ -29,20 +29,30 @@ class Finished:
     errors: dict[str, BaseException] = field(default_factory=dict)
 
 
-@contextmanager
-def exclusively() -> Iterator[None]:
+class exclusively:  # noqa: N801 - used as a function is
     """One run at a time: they patch the same names."""
-    mine = object()
-    try:
-        _running.append(mine)
-        if _running[0] is not mine:
+
+    def __enter__(self) -> None:
+        self._frame = sys._getframe(1)
+        _running[:] = [frame for frame in _running if _is_going_on(frame)]
+        _running.append(self._frame)
+        if _running[0] is not self._frame:
+            _running.remove(self._frame)
             raise AlreadyRunning(
                 "a run is going on already: a scenario cannot start another run, nor can another thread"
             )
-        yield
-    finally:
-        if mine in _running:
-            _running.remove(mine)
+
+    def __exit__(self, *_: object) -> None:
+        _running.remove(self._frame)
+
+
+def _is_going_on(frame: FrameType) -> bool:
+    """Whether a function has not ended yet: an interrupt may come into `__exit__` itself, which then does nothing."""
+    try:
+        frame.clear()
+    except RuntimeError:  # it is still executing
+        return True
+    return False
 
 
 def one_each(failed: list[tuple[str, BaseException]]) -> dict[str, BaseException]:

@@ -262,7 +262,7 @@ class Recorder:
         since = perf_counter_ns()
         try:
             _real.start(thread)
-        except BaseException:
+        except Exception:  # not where it was interrupted: the thread may be about to begin
             child.begun = True
             raise
         finally:
@@ -377,6 +377,7 @@ class Recorder:
         self.tracks = {}
         for track in self.all[1:]:  # where the request to end came into `threading`'s own last steps
             ident = track.thread.ident or 0
+            threading._limbo.pop(track.thread, None)  # type: ignore[attr-defined]
             if track.gone and threading._active.get(ident) is track.thread:  # type: ignore[attr-defined]
                 del threading._active[ident]  # type: ignore[attr-defined]
         for track in self.all:  # the interpreter's own exit must not wait for them
