@@ -12,14 +12,14 @@ from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns
 from types import CodeType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from . import _real, cpu, frames
 from .output import Output
 from .patching import Patches, pool_module
 from .trace import Kind, State, Wait
 from .tracing import Row, error_text, printable
-from .watchdog import StopRun, raise_in
+from .watchdog import StopRun, raise_in, raise_on_next_line
 
 MAX_NOTES = 200_000  # of a run; what comes later is not kept
 MAX_THREADS = 10_000  # of a run
@@ -47,6 +47,7 @@ class Track(Row):
         self.waiting: tuple[int, State, str, int | None] | None = None  # since when, and for what
         self.working: tuple[int, int, str, int | None] | None = None  # since when, and until when it was seen to
         self.hopeless: Callable[[], bool] | None = None  # whether a wait without a time-out still waits for something
+        self.requests = 0  # to end, raised in its waits so far
         self.gone = False
 
     @property
@@ -136,7 +137,7 @@ class Recorder:
     ) -> bool:
         """Call `attempt` with at most a slice of seconds until it succeeds; False for a time-out, in `seconds`."""
         if self.stopping:  # in the learner's `finally`, whose waits were none of the run's
-            raise StopRun
+            self._request_end(track)
         state, label, line, holder, what = described
         began = perf_counter_ns()
         deadline = None if seconds is None else began + round(seconds * 1e9)
@@ -150,7 +151,7 @@ class Recorder:
                 left = SLICE if deadline is None else min(SLICE, (deadline - perf_counter_ns()) / 1e9)
                 done = attempt(max(left, 0))
                 if self.stopping:  # also where the wait has just ended: what others let go on their way out counts not
-                    raise StopRun
+                    self._request_end(track)
                 if done or left < SLICE:
                     return done
                 if deadline is None:
@@ -164,6 +165,12 @@ class Recorder:
                     state, label, began = "ready", "off the CPU", deadline  # awake, and not yet on its way
                 self._note_span(track, state, label, began, now, line)
                 track.waiting = track.waits = None
+
+    def _request_end(self, track: Track) -> NoReturn:
+        track.requests += 1
+        if track.requests > 1:  # it caught the last one
+            raise_on_next_line(sys._getframe(1))
+        raise StopRun
 
     def _look_for_deadlock(self) -> None:
         """End the run when every thread has waited without a time-out, twice in a row, for what nobody can do."""
@@ -224,7 +231,7 @@ class Recorder:
         def tick(now: int) -> None:
             nonlocal since, last
             if self.stopping:
-                raise StopRun
+                self._request_end(track)
             if now - last > GAP:
                 self._note_span(track, "running", label, since, last, line)
                 self._note_span(track, "ready", "off the CPU", last, now, line)

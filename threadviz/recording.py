@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import perf_counter_ns
+from types import FrameType
 from typing import Any
 
 from . import _real, frames, recorded
@@ -20,7 +21,7 @@ from .queues import watch_queues
 from .recorder import Recorder, hook_line
 from .schedule import Schedule
 from .trace import Kind
-from .watchdog import StopRun
+from .watchdog import StopRun, raise_on_next_line
 from .watching import watch
 from .words import deadlock_sentence
 
@@ -52,8 +53,10 @@ class _Interrupts:
         if self.pending:
             raise KeyboardInterrupt
 
-    def _interrupt(self, _number: int, _frame: object) -> None:
+    def _interrupt(self, _number: int, frame: FrameType | None) -> None:
         if self._inside:
+            if self.pressed:  # and caught
+                raise_on_next_line(frame)
             self.pressed = True
             raise KeyboardInterrupt
         self.pending = True

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from . import _real
+from .frames import KIND, OWN, is_learners
 
 _setitimer = getattr(signal, "setitimer", None)  # kept, as a run refuses the learner's own use; Windows has none
 
@@ -99,6 +100,25 @@ class Watchdog:
 def raise_in(watched: int) -> None:
     """Have StopRun raised in an OS thread, between two instructions of Python."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched), ctypes.py_object(StopRun))
+
+
+def raise_on_next_line(frame: FrameType | None) -> None:
+    """Have StopRun raised in this OS thread on the next line of the learner's code, from `frame` outwards.
+
+    An `except` that catches whatever is raised inside its `try` is itself such a line.
+    """
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if event == "line" and is_learners(frame.f_code.co_filename):
+            raise StopRun  # which takes the trace function off again
+        return trace
+
+    while frame is not None and KIND[frame.f_code.co_filename] == OWN:
+        frame = frame.f_back
+    while frame is not None and KIND[frame.f_code.co_filename] != OWN:  # no further than the run itself
+        frame.f_trace = trace
+        frame = frame.f_back
+    sys.settrace(trace)
 
 
 class StopRun(BaseException):
