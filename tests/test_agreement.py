@@ -206,7 +206,6 @@ def test_recorded_run_agrees_with_the_simulated_one(scenario, ordered, monkeypat
     assert wrong == {}
 
 
-@pytest.mark.xfail(strict=True, reason="a simulated Condition.wait does not show that it takes its lock again")
 def test_lock_of_a_condition_is_taken_again_after_the_wait_in_both(monkeypatch):
     hurry(monkeypatch, FASTER)
     assert taken(tv.record(programs.condition)) == taken(tv.simulate(programs.condition))

@@ -74,12 +74,19 @@ class Lock:
                 waiter.label += f", then {self._holder.name}"
 
     def _wait_label(self, operation: Operation) -> tuple[Any, str]:
-        if operation.name.endswith((".acquire", ".__enter__")) and (
-            operation.frame is None or "Condition" in operation.name
-        ):
+        if self._is_wanted_by(operation):
             holder = f", held by {self._holder.name}" if self._holder is not None else ""
             return "waiting", f"waits for {self._name(operation)}{holder}"
         return "blocked", operation.told
+
+    def _is_wanted_by(self, operation: Operation) -> bool:
+        """Whether the learner takes this very lock, or the condition that it belongs to."""
+        if operation.frame is None:
+            return operation.name.endswith(".acquire")
+        return (
+            operation.name in ("Condition.__enter__", "Condition.wait", "Condition.wait_for")
+            and getattr(operation.frame.f_locals["self"], "_lock", None) is self
+        )
 
     def _name(self, operation: Operation) -> str:
         if not self._called:
@@ -88,7 +95,7 @@ class Lock:
         return self._called
 
     def _note_acquired(self, operation: Operation) -> None:
-        if operation.line is None or (operation.frame is not None and "Condition.__enter__" not in operation.name):
+        if operation.line is None or not self._is_wanted_by(operation):
             return
         simulator = self._simulator
         cause, simulator.current.woken_by = simulator.current.woken_by, None
@@ -106,8 +113,8 @@ class Lock:
                 if not self._locked:  # somebody else released it while this thread stood before the call
                     raise RuntimeError("release unlocked lock")
                 self._note_release(operation)
-            else:  # inside a library's operation, which has begun with an acquire
-                self._release = simulator.current.operation.event if simulator.current.operation else None
+            else:  # inside a library's operation
+                self._release = simulator.begin_operation("release").event
         self._free()
 
     def _note_release(self, operation: Operation) -> None:
