@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 
 import threadviz as tv
-from threadviz import assembly, finished, recorder
+from threadviz import _real, assembly, finished, recorder
 
 from . import programs
 
@@ -421,3 +422,204 @@ def test_a_run_whose_end_was_interrupted_does_not_refuse_the_next_one():
 
     left_behind()
     assert tv.record(lambda: 3).result() == tv.simulate(lambda: 3).result() == 3
+
+
+def owners(run):
+    """For each wait for a lock: its lane's name, the span, and who held the lock, going by the label."""
+    for lane in run.trace.lanes:
+        for span in lane.spans:
+            if span.state == "waiting":
+                yield lane.name, span, span.label.rpartition(", held by ")[2] if ", held by " in span.label else None
+
+
+def busy_lock(threads=4, turns=300):
+    """Locks that change hands all the time."""
+    lock = threading.Lock()
+
+    def work():
+        for _ in range(turns):
+            with lock:
+                time.sleep(0)  # lets others run
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
+def test_every_wait_for_a_lock_that_changes_hands_all_the_time_names_who_held_it():
+    run = tv.record(busy_lock)
+    holds = sorted((held.start, held.end, lane.name) for lane in run.trace.lanes for held in lane.held)
+    assert all(first[1] <= second[0] for first, second in pairwise(holds))
+    waits = list(owners(run))
+    assert len(waits) > 50
+    for waiter, span, owner in waits:
+        during = [name for start, end, name in holds if end >= span.start and start <= span.end]
+        before = [name for _, end, name in holds if end < span.start]
+        # who had noted that it lets the lock go, and had not done it yet, comes last before
+        assert owner == (during or before[-1:])[0] != waiter
+
+
+def slowed(lock, name):
+    """The lock, which thread `name` notes late that it got it, and early that it lets it go."""
+    got, let_go = lock._try, lock._free
+
+    def nap():
+        if threading.current_thread().name == name:
+            _real.sleep(2 * TICK)
+
+    def take(blocking):
+        taken = got(blocking)
+        if taken:
+            nap()
+        return taken
+
+    def free():
+        nap()
+        let_go()
+
+    lock._try, lock._free = take, free
+    return lock
+
+
+def test_wait_for_a_lock_that_was_got_and_not_noted_yet_names_the_one_who_got_it():
+    def change_hands():
+        lock = slowed(threading.Lock(), "first")
+        with lock:
+            pass  # an owner before
+
+        def first():
+            with lock:
+                time.sleep(TICK)
+
+        threads = [threading.Thread(target=first, name="first"), threading.Thread(target=second, args=(lock,))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def second(lock):
+        time.sleep(TICK)
+        with lock:
+            pass
+
+    ((_, _, owner),) = owners(tv.record(change_hands))
+    assert owner == "first"
+
+
+def test_wait_for_a_lock_whose_release_was_noted_and_not_made_yet_names_the_one_who_holds_it():
+    def change_hands(timeout):
+        lock = slowed(threading.Lock(), "first")
+
+        def first():
+            lock.acquire()
+            lock.release()
+
+        thread = threading.Thread(target=first, name="first")
+        thread.start()
+        time.sleep(2.5 * TICK)  # it has got it after 2 ticks, and lets it go after 4
+        if lock.acquire(timeout=timeout):
+            lock.release()
+        thread.join()
+
+    ((_, _, owner),) = owners(tv.record(change_hands, 100 * TICK))
+    assert owner == "first"
+    ((_, _, owner),) = owners(tv.record(change_hands, TICK / 2))
+    assert owner is None  # another one might have got it by then, and not have noted it
+
+
+def test_wait_with_a_time_out_names_the_owner():
+    def impatient():
+        lock = threading.Lock()
+
+        def hold():
+            with lock:
+                time.sleep(4 * TICK)
+
+        thread = threading.Thread(target=hold, name="a")
+        thread.start()
+        time.sleep(TICK)
+        got = lock.acquire(timeout=TICK)
+        thread.join()
+        return got
+
+    run = tv.record(impatient)
+    assert run.result() is False
+    assert [owner for _, _, owner in owners(run)] == ["a"]
+
+
+def test_deadlock_names_an_owner_who_had_not_noted_that_it_got_the_lock_when_the_wait_began():
+    def each_other():
+        left, right = slowed(threading.Lock(), "first"), threading.Lock()
+
+        def first():
+            left.acquire()
+            right.acquire()
+
+        def second():
+            right.acquire()
+            time.sleep(TICK)
+            left.acquire()
+
+        for target in (first, second):
+            threading.Thread(target=target, name=target.__name__).start()
+
+    run = tv.record(each_other)
+    assert {(wait.thread, wait.what, wait.holder) for wait in run.deadlock} == {
+        ("first", "right", "second"),
+        ("second", "left", "first"),
+    }
+    assert {(waiter, owner) for waiter, _, owner in owners(run)} == {("first", "second"), ("second", "first")}
+
+
+def test_lock_that_a_condition_waited_for_again_is_held_and_its_next_waiter_names_the_owner():
+    def meet():
+        condition = threading.Condition()
+
+        def waiter():
+            with condition:
+                condition.wait()
+                time.sleep(2 * TICK)
+
+        thread = threading.Thread(target=waiter, name="waiter")
+        thread.start()
+        time.sleep(TICK)
+        with condition:
+            condition.notify()
+            time.sleep(TICK)
+        time.sleep(TICK)
+        with condition:
+            pass
+        thread.join()
+
+    run = tv.record(meet)
+    assert len(lane(run, "waiter").held) == 2
+    assert ("MainThread", "waiter") in {(waiter, owner) for waiter, _, owner in owners(run)}
+
+
+def test_thread_that_is_not_of_the_run_is_no_owner_and_hides_the_one_before():
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()  # its thread is there before the run
+
+        def share():
+            lock = threading.Lock()
+            with lock:
+                pass
+
+            def hold():
+                with lock:
+                    began.set()
+                    time.sleep(2 * TICK)
+
+            began = threading.Event()
+            future = pool.submit(hold)
+            began.wait()
+            with lock:
+                pass
+            future.result()
+
+        run = tv.record(share)
+    assert [(waiter, owner) for waiter, _, owner in owners(run)] == [("MainThread", None)]
+    (got,) = [event for event in kinds(run, "acquire")][1:]
+    assert got.cause is None

@@ -5,7 +5,7 @@ import sys
 import threading
 from functools import partial
 from time import perf_counter_ns
-from types import CodeType, FrameType, GenericAlias
+from types import FrameType, GenericAlias
 from typing import Any
 
 from . import _real, frames
@@ -15,7 +15,6 @@ from .trace import State
 from .tracing import printable
 
 _CONDITION = threading.Condition.__init__.__code__
-_LEARNERS: set[CodeType] = set()  # code that is known to be the learner's
 _get_ident, _getframe, _now = _real.get_ident, sys._getframe, perf_counter_ns
 
 
@@ -30,7 +29,6 @@ class Lock:
         "__weakref__",
         "_called",
         "_free",
-        "_holder",
         "_name",
         "_real",
         "_recorder",
@@ -45,7 +43,6 @@ class Lock:
         self._recorder = Recorder.newest
         self._real: Any = self._make()
         self._try, self._free = self._real.acquire, self._real.release
-        self._holder: Track | None = None
         self._waiters: list[Track] = []  # a list, as appending and removing are atomic
         self._released: Note | None = None
         self._name = ""
@@ -60,31 +57,29 @@ class Lock:
         if blocking is not True or timeout != -1:
             _real.check_timeout(blocking, timeout)
         if self._try(False):
-            recorder = self._recorder
-            if self._name and len(recorder.notes) < recorder.room:  # as `_note_taken`, without the calls
-                frame = _getframe(1)
-                code = frame.f_code
-                track = recorder.tracks.get(_get_ident())
-                if track is not None and code in _LEARNERS:
-                    self._holder = track
-                    recorder.notes.append((_now(), track, "acquire", self, self._name, (code, frame.f_lasti), None))
-                    return True
             if self._told:
-                self._note_taken(_getframe(1), None)
+                recorder = self._recorder
+                notes = recorder.notes
+                if len(notes) < recorder.room:
+                    frame = _getframe(1)
+                    code = frame.f_code
+                    if self._name and id(code) in recorder.learners:  # as `_note`, without the calls
+                        notes.append((_now(), _get_ident(), "acquire", self, code, frame.f_lasti, None))
+                    else:
+                        self._note("acquire", _now(), frame)
             return True
         return bool(blocking) and timeout != 0 and self._wait(timeout, _getframe(1))
 
     __enter__ = acquire
 
-    def _note_taken(self, frame: FrameType, cause: Note | None) -> None:
+    def _note(self, kind: str, now: int, frame: FrameType, cause: "Lock | None" = None) -> None:
+        """Note by whom, as far as the OS knows, and where the lock was got or let go; `now` is while it was held."""
         recorder = self._recorder
-        self._holder = track = recorder.tracks.get(_get_ident())
-        if track is not None and len(recorder.notes) < recorder.room:
+        if len(recorder.notes) < recorder.room:
             if not self._name:
                 self._find_name()
-            code = frame.f_code
-            place = (code, frame.f_lasti) if code in _LEARNERS else self._place(frame)
-            recorder.notes.append((_now(), track, "acquire", self, self._name, place, cause))
+            code, offset = self._place(frame) or (None, None)
+            recorder.notes.append((now, _get_ident(), kind, self, code, offset, cause))
 
     def _find_name(self) -> None:
         self._name = printable(self._recorder.object_name(self._called) or type(self._called).__name__)
@@ -95,63 +90,72 @@ class Lock:
             frame = frame.f_back
         if frame is None:
             return None
-        _LEARNERS.add(frame.f_code)
+        self._recorder.learners[id(frame.f_code)] = frame.f_code
         return frame.f_code, frame.f_lasti
 
     def _wait(self, timeout: float, frame: FrameType) -> bool:
         recorder = self._recorder
         track = recorder.track()
         if track is None:
-            return bool(self._real.acquire(True, timeout))
-        name, line, outermost = frames.user_call(f"{type(self).__name__}.acquire")
-        state: State = "blocked"
-        label = what = "waits for work" if name == "_worker" else name
-        holder = None
+            got = bool(self._real.acquire(True, timeout))
+            if got and self._told:
+                self._note("acquire", _now(), frame)
+            return got
+        name, outermost = f"{type(self).__name__}.acquire", None
+        line: int | Place | None
+        if self._told and id(frame.f_code) in recorder.learners:  # as `user_call` finds out, too, but not for nothing
+            line = frame.f_code, frame.f_lasti
+        else:
+            name, line, outermost = frames.user_call(name)
+        described: tuple[State, str, int | Place | None, Track | Lock | None, str]
         if self._told and (outermost is None or name.endswith((".acquire", ".__enter__"))):
             if not self._name:
                 self._find_name()
-            state, what, holder = "waiting", self._name, self._holder
-            label = f"waits for {what}" + (f", held by {holder.name}" if holder is not None else "")
-        elif line is not None and not track.quiet:
-            recorder.note("call", name, line=line)
-        described = (state, label, line, holder, what.removeprefix("waits for "))
+            described = ("waiting", "", line, self, self._name)  # who held it is found out in `assembly`
+        else:
+            label = "waits for work" if name == "_worker" else name
+            described = ("blocked", label, line, None, label.removeprefix("waits for "))
+            if isinstance(line, int) and not track.quiet:
+                recorder.note("call", name, line=line)
         self._waiters.append(track)
         try:
             seconds = None if timeout < 0 else timeout
             got = recorder.wait(track, described, partial(self._real.acquire, True), seconds, self.locked)
         finally:
             self._waiters.remove(track)
-        if state == "blocked":
-            if line is not None and not track.quiet:
-                recorder.note("wake", name, line=line, cause=self._released if got else None)
-        elif got:
-            self._note_taken(frame, self._released)
+        cause: Any = self if self._told else self._released  # the lock itself: whoever let it go last
+        if described[0] == "blocked" and isinstance(line, int) and not track.quiet:
+            recorder.note("wake", name, line=line, cause=cause if got else None)
+            cause = None
+        if got and self._told:
+            self._note("acquire", _now(), frame, cause)
         return got
 
     def release(self) -> None:
-        if self._told and self._real.locked():
-            self._note_released(_getframe(1))
-        elif self._waiters:
+        if self._told:
+            self._let_go(_getframe(1))
+            return
+        if self._waiters:
             self._released = self._recorder.note_call()
         self._free()
 
     def __exit__(self, *_: object) -> None:
         if self._told:
-            self._note_released(_getframe(1))
-        elif self._waiters:
-            self._released = self._recorder.note_call()
-        self._free()
+            self._let_go(_getframe(1))
+        else:
+            self.release()
 
-    def _note_released(self, frame: FrameType) -> None:
-        """The owner is cleared before the real release: afterwards it may be somebody else's already."""
+    def _let_go(self, frame: FrameType) -> None:
+        now = _now()  # before the real release: afterwards it may be somebody else's already
+        self._free()
         recorder = self._recorder
-        self._holder = None
-        track = recorder.tracks.get(_get_ident())
-        if track is not None and len(recorder.notes) < recorder.room:
+        notes = recorder.notes
+        if len(notes) < recorder.room:
             code = frame.f_code
-            place = (code, frame.f_lasti) if code in _LEARNERS else self._place(frame)
-            self._released = note = (_now(), track, "release", self, self._name, place, None)
-            recorder.notes.append(note)
+            if id(code) in recorder.learners:
+                notes.append((now, _get_ident(), "release", self, code, frame.f_lasti, None))
+            else:
+                self._note("release", now, frame)
 
     def locked(self) -> bool:
         return bool(self._real.locked())
@@ -181,7 +185,7 @@ class RLock(Lock):
         if self._try(False):
             self._count += 1
             if self._count == 1 and self._told:
-                self._note_taken(_getframe(1), None)
+                self._note("acquire", _now(), _getframe(1))
             return True
         if blocking and timeout != 0 and self._wait(timeout, _getframe(1)):
             self._count = 1
@@ -195,7 +199,7 @@ class RLock(Lock):
             self._count -= 1
             if not self._count:
                 if self._told:
-                    self._note_released(_getframe(1))
+                    self._note("release", _now(), _getframe(1))
                 elif self._waiters:
                     self._released = self._recorder.note_call()
         self._free()
