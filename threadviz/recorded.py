@@ -5,13 +5,12 @@ import sys
 import threading
 from functools import partial
 from time import perf_counter_ns
-from types import FrameType, GenericAlias
+from types import CodeType, FrameType, GenericAlias
 from typing import Any
 
 from . import _real, frames
 from .queues import Traffic
-from .recorder import Note, Place, Recorder, Track, can_last
-from .trace import State
+from .recorder import Described, Note, Place, Recorder, Track, can_last
 from .tracing import printable
 
 _CONDITION = threading.Condition.__init__.__code__
@@ -27,7 +26,9 @@ class Lock:
 
     __slots__ = (
         "__weakref__",
+        "_attempt",
         "_called",
+        "_code",
         "_free",
         "_name",
         "_real",
@@ -43,9 +44,11 @@ class Lock:
         self._recorder = Recorder.newest
         self._real: Any = self._make()
         self._try, self._free = self._real.acquire, self._real.release
+        self._attempt = partial(self._try, True)
         self._waiters: list[Track] = []  # a list, as appending and removing are atomic
         self._released: Note | None = None
         self._name = ""
+        self._code: CodeType | None = None  # the learner's, where it was used first, when it has a name
         maker = frames.outside()
         self._called: Any = self
         if maker is not None and maker.f_code is _CONDITION:
@@ -63,7 +66,7 @@ class Lock:
                 if len(notes) < recorder.room:
                     frame = _getframe(1)
                     code = frame.f_code
-                    if self._name and id(code) in recorder.learners:  # as `_note`, without the calls
+                    if code is self._code:  # as `_note`, without the calls
                         notes.append((_now(), _get_ident(), "acquire", self, code, frame.f_lasti, None))
                     else:
                         self._note("acquire", _now(), frame)
@@ -79,6 +82,7 @@ class Lock:
             if not self._name:
                 self._find_name()
             code, offset = self._place(frame) or (None, None)
+            self._code = self._code or code
             recorder.notes.append((now, _get_ident(), kind, self, code, offset, cause))
 
     def _find_name(self) -> None:
@@ -101,13 +105,16 @@ class Lock:
             if got and self._told:
                 self._note("acquire", _now(), frame)
             return got
-        name, outermost = f"{type(self).__name__}.acquire", None
-        line: int | Place | None
-        if self._told and id(frame.f_code) in recorder.learners:  # as `user_call` finds out, too, but not for nothing
-            line = frame.f_code, frame.f_lasti
-        else:
-            name, line, outermost = frames.user_call(name)
-        described: tuple[State, str, int | Place | None, Track | Lock | None, str]
+        seconds = None if timeout < 0 else timeout
+        code = frame.f_code
+        if self._told and self._name and id(code) in recorder.learners:  # as below, without looking at all the frames
+            place = code, frame.f_lasti
+            got = recorder.wait(track, ("waiting", "", place, self, self._name), self._attempt, seconds, self.locked)
+            if got and len(recorder.notes) < recorder.room:
+                recorder.notes.append((_now(), _get_ident(), "acquire", self, code, place[1], self))
+            return got
+        name, line, outermost = frames.user_call(f"{type(self).__name__}.acquire")
+        described: Described
         if self._told and (outermost is None or name.endswith((".acquire", ".__enter__"))):
             if not self._name:
                 self._find_name()
@@ -115,16 +122,15 @@ class Lock:
         else:
             label = "waits for work" if name == "_worker" else name
             described = ("blocked", label, line, None, label.removeprefix("waits for "))
-            if isinstance(line, int) and not track.quiet:
+            if line is not None and not track.quiet:
                 recorder.note("call", name, line=line)
         self._waiters.append(track)
         try:
-            seconds = None if timeout < 0 else timeout
-            got = recorder.wait(track, described, partial(self._real.acquire, True), seconds, self.locked)
+            got = recorder.wait(track, described, self._attempt, seconds, self.locked)
         finally:
             self._waiters.remove(track)
         cause: Any = self if self._told else self._released  # the lock itself: whoever let it go last
-        if described[0] == "blocked" and isinstance(line, int) and not track.quiet:
+        if described[0] == "blocked" and line is not None and not track.quiet:
             recorder.note("wake", name, line=line, cause=cause if got else None)
             cause = None
         if got and self._told:
@@ -152,7 +158,7 @@ class Lock:
         notes = recorder.notes
         if len(notes) < recorder.room:
             code = frame.f_code
-            if id(code) in recorder.learners:
+            if code is self._code:
                 notes.append((now, _get_ident(), "release", self, code, frame.f_lasti, None))
             else:
                 self._note("release", now, frame)

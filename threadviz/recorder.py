@@ -151,8 +151,10 @@ class Recorder:
         done = False
         try:
             while True:
-                left = SLICE if deadline is None else min(SLICE, (deadline - perf_counter_ns()) / 1e9)
-                done = attempt(max(left, 0))
+                left = SLICE
+                if deadline is not None:
+                    left = max(min(SLICE, (deadline - perf_counter_ns()) / 1e9), 0)
+                done = attempt(left)
                 if self.stopping:  # also where the wait has just ended: what others let go on their way out counts not
                     raise StopRun
                 if done or left < SLICE:
@@ -167,10 +169,10 @@ class Recorder:
                 if state == "sleeping" and deadline is not None and now - deadline > GAP:
                     self._note_span(track, state, label, began, deadline, line)
                     state, label, began = "ready", "off the CPU", deadline  # awake, and not yet on its way
-                if state == "waiting":
-                    self._note_span(track, state, what, began, now, line, (holder, done))
-                else:
+                if state != "waiting":
                     self._note_span(track, state, label, began, now, line)
+                elif len(self.notes) < self.room:
+                    self.notes.append((now, track, "span", what, (state, began), line, (holder, done)))
                 track.waiting = None
 
     def _look_for_deadlock(self) -> None:
@@ -245,18 +247,9 @@ class Recorder:
         self._note_span(track, "running", label, since, last, line)
         track.working = None
 
-    def _note_span(
-        self,
-        track: Track,
-        state: State,
-        label: str,
-        start: int,
-        end: int,
-        line: int | Place | None,
-        lock: tuple[Any, bool] | None = None,  # that was waited for, and whether it was got
-    ) -> None:
+    def _note_span(self, track: Track, state: State, label: str, start: int, end: int, line: Any) -> None:
         if len(self.notes) < self.room:
-            self.notes.append((end, track, "span", label, (state, start), line, lock))
+            self.notes.append((end, track, "span", label, (state, start), line, None))
 
     def start(self, thread: threading.Thread) -> None:
         track = self.track()
