@@ -623,3 +623,37 @@ def test_thread_that_is_not_of_the_run_is_no_owner_and_hides_the_one_before():
     assert [(waiter, owner) for waiter, _, owner in owners(run)] == [("MainThread", None)]
     (got,) = [event for event in kinds(run, "acquire")][1:]
     assert got.cause is None
+
+
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_each_function_that_uses_a_lock_has_its_own_lines(kind):
+    def use():
+        lock = getattr(threading, kind)()
+
+        def one():
+            with lock:
+                pass
+
+        def other():
+            lock.acquire()
+            lock.release()
+
+        def waiter():
+            lock.acquire(timeout=100 * TICK)
+            lock.release()
+
+        for function in (one, other, one, other):
+            function()
+        with lock:
+            thread = threading.Thread(target=waiter, name="waiter")
+            thread.start()
+            time.sleep(TICK)
+        thread.join()
+
+    run = tv.record(use)
+    first = use.__code__.co_firstlineno
+    noted = [(event.kind, event.line - first) for event in run.trace.events if event.kind in ("acquire", "release")]
+    assert noted[:4] == noted[4:8] == [("acquire", 4), ("release", 4), ("acquire", 8), ("release", 9)]
+    assert noted[8:] == [("acquire", 17), ("release", 17), ("acquire", 12), ("release", 13)]
+    ((_, wait, _),) = owners(run)
+    assert wait.line - first == 12

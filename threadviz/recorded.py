@@ -66,7 +66,7 @@ class Lock:
                 if len(notes) < recorder.room:
                     frame = _getframe(1)
                     code = frame.f_code
-                    if code is self._code:  # as `_note`, without the calls
+                    if code is self._code or (self._code and id(code) in recorder.learners):  # as `_note`, but at once
                         notes.append((_now(), _get_ident(), "acquire", self, code, frame.f_lasti, None))
                     else:
                         self._note("acquire", _now(), frame)
@@ -81,7 +81,10 @@ class Lock:
         if len(recorder.notes) < recorder.room:
             if not self._name:
                 self._find_name()
-            code, offset = self._place(frame) or (None, None)
+            code: CodeType | None = frame.f_code
+            offset: int | None = frame.f_lasti
+            if id(code) not in recorder.learners:
+                code, offset = self._place(frame) or (None, None)
             self._code = self._code or code
             recorder.notes.append((now, _get_ident(), kind, self, code, offset, cause))
 
@@ -158,7 +161,7 @@ class Lock:
         notes = recorder.notes
         if len(notes) < recorder.room:
             code = frame.f_code
-            if code is self._code:
+            if code is self._code or (self._code and id(code) in recorder.learners):
                 notes.append((now, _get_ident(), "release", self, code, frame.f_lasti, None))
             else:
                 self._note("release", now, frame)
@@ -201,17 +204,20 @@ class RLock(Lock):
     __enter__ = acquire
 
     def release(self) -> None:
+        self._let_go(_getframe(1))
+
+    def __exit__(self, *_: object) -> None:
+        self._let_go(_getframe(1))
+
+    def _let_go(self, frame: FrameType) -> None:
         if self._real._is_owned():
             self._count -= 1
             if not self._count:
                 if self._told:
-                    self._note("release", _now(), _getframe(1))
+                    self._note("release", _now(), frame)
                 elif self._waiters:
                     self._released = self._recorder.note_call()
         self._free()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
 
     def locked(self) -> bool:
         return self._count > 0
