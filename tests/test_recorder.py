@@ -461,48 +461,46 @@ def test_every_wait_for_a_lock_that_changes_hands_all_the_time_names_who_held_it
         assert owner == (during or before[-1:])[0] != waiter
 
 
-def slowed(lock, name):
-    """The lock, which thread `name` notes late that it got it, and early that it lets it go."""
-    got, let_go = lock._try, lock._free
+def slowed(lock, step, name):
+    """Have thread `name` stand in a step of its lock, between the note and what is noted, until another one waits.
 
-    def nap():
+    Returns what to call to wait until it stands there; the recorder sees nothing of it.
+    """
+    real, stands = getattr(lock, step), _real.allocate_lock()
+    stands.acquire()
+
+    def slow(*args):
+        is_done = step == "_try" and real(*args)
         if threading.current_thread().name == name:
+            stands.release()
+            deadline = time.perf_counter() + 100 * TICK
+            while not any(track.waiting and track.waiting[1][0] == "waiting" for track in recorder.Recorder.newest.all):
+                assert time.perf_counter() < deadline
+                _real.sleep(0.001)
             _real.sleep(2 * TICK)
+        return is_done or real(*args)
 
-    def take(blocking):
-        taken = got(blocking)
-        if taken:
-            nap()
-        return taken
-
-    def free():
-        nap()
-        let_go()
-
-    lock._try, lock._free = take, free
-    return lock
+    setattr(lock, step, slow)
+    return stands.acquire
 
 
 def test_wait_for_a_lock_that_was_got_and_not_noted_yet_names_the_one_who_got_it():
     def change_hands():
-        lock = slowed(threading.Lock(), "first")
+        lock = threading.Lock()
         with lock:
             pass  # an owner before
+        first_has_got_it = slowed(lock, "_try", "first")
 
         def first():
             with lock:
                 time.sleep(TICK)
 
-        threads = [threading.Thread(target=first, name="first"), threading.Thread(target=second, args=(lock,))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    def second(lock):
-        time.sleep(TICK)
+        thread = threading.Thread(target=first, name="first")
+        thread.start()
+        first_has_got_it()
         with lock:
             pass
+        thread.join()
 
     ((_, _, owner),) = owners(tv.record(change_hands))
     assert owner == "first"
@@ -510,22 +508,23 @@ def test_wait_for_a_lock_that_was_got_and_not_noted_yet_names_the_one_who_got_it
 
 def test_wait_for_a_lock_whose_release_was_noted_and_not_made_yet_names_the_one_who_holds_it():
     def change_hands(timeout):
-        lock = slowed(threading.Lock(), "first")
+        lock = threading.Lock()
+        first_lets_it_go = slowed(lock, "_free", "first")
 
         def first():
-            lock.acquire()
-            lock.release()
+            with lock:
+                pass
 
         thread = threading.Thread(target=first, name="first")
         thread.start()
-        time.sleep(2.5 * TICK)  # it has got it after 2 ticks, and lets it go after 4
+        first_lets_it_go()
         if lock.acquire(timeout=timeout):
             lock.release()
         thread.join()
 
     ((_, _, owner),) = owners(tv.record(change_hands, 100 * TICK))
     assert owner == "first"
-    ((_, _, owner),) = owners(tv.record(change_hands, TICK / 2))
+    ((_, _, owner),) = owners(tv.record(change_hands, TICK / 10))
     assert owner is None  # another one might have got it by then, and not have noted it
 
 
@@ -551,7 +550,8 @@ def test_wait_with_a_time_out_names_the_owner():
 
 def test_deadlock_names_an_owner_who_had_not_noted_that_it_got_the_lock_when_the_wait_began():
     def each_other():
-        left, right = slowed(threading.Lock(), "first"), threading.Lock()
+        left, right = threading.Lock(), threading.Lock()
+        first_has_left = slowed(left, "_try", "first")
 
         def first():
             left.acquire()
@@ -559,7 +559,7 @@ def test_deadlock_names_an_owner_who_had_not_noted_that_it_got_the_lock_when_the
 
         def second():
             right.acquire()
-            time.sleep(TICK)
+            first_has_left()
             left.acquire()
 
         for target in (first, second):
