@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 import threadviz as tv
-from threadviz import _real, assembly, finished, recorder
+from threadviz import _real, assembly, finished, recorded, recorder, recording
 
 from . import programs
 
@@ -370,6 +370,14 @@ def test_cap_is_told_and_ends_the_picture(monkeypatch):
 def test_recording_says_what_it_took():
     (note,) = tv.record(lambda: None).trace.notes
     assert note.startswith("recording itself took about ") and note.endswith(" ms")
+
+
+def test_cost_of_recording_is_that_of_a_lock_in_the_learners_code(monkeypatch):
+    looked = []
+    monkeypatch.setattr(recorded.Lock, "_place", lambda *_: looked.append(1))
+    cost = recording._overhead(1_000_000)
+    assert looked == []
+    assert float(cost.split()[-2]) > 0 and "e+" not in cost
 
 
 def test_locks_of_a_recorded_run_work_after_it():
