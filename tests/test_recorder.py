@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 
 import threadviz as tv
-from threadviz import assembly, finished, recorder
+from threadviz import _real, assembly, finished, recorded, recorder, recording
 
 from . import programs
 
@@ -371,6 +372,14 @@ def test_recording_says_what_it_took():
     assert note.startswith("recording itself took about ") and note.endswith(" ms")
 
 
+def test_cost_of_recording_is_that_of_a_lock_in_the_learners_code(monkeypatch):
+    looked = []
+    monkeypatch.setattr(recorded.Lock, "_place", lambda *_: looked.append(1))
+    cost = recording._overhead(1_000_000)
+    assert looked == []
+    assert float(cost.split()[-2]) > 0 and "e+" not in cost
+
+
 def test_locks_of_a_recorded_run_work_after_it():
     def make():
         return threading.Lock(), threading.RLock(), queue.Queue(), threading.Condition()
@@ -421,3 +430,238 @@ def test_a_run_whose_end_was_interrupted_does_not_refuse_the_next_one():
 
     left_behind()
     assert tv.record(lambda: 3).result() == tv.simulate(lambda: 3).result() == 3
+
+
+def owners(run):
+    """For each wait for a lock: its lane's name, the span, and who held the lock, going by the label."""
+    for lane in run.trace.lanes:
+        for span in lane.spans:
+            if span.state == "waiting":
+                yield lane.name, span, span.label.rpartition(", held by ")[2] if ", held by " in span.label else None
+
+
+def busy_lock(threads=4, turns=300):
+    """Locks that change hands all the time."""
+    lock = threading.Lock()
+
+    def work():
+        for _ in range(turns):
+            with lock:
+                time.sleep(0)  # lets others run
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
+def test_every_wait_for_a_lock_that_changes_hands_all_the_time_names_who_held_it():
+    run = tv.record(busy_lock)
+    holds = sorted((held.start, held.end, lane.name) for lane in run.trace.lanes for held in lane.held)
+    assert all(first[1] <= second[0] for first, second in pairwise(holds))
+    waits = list(owners(run))
+    assert len(waits) > 50
+    for waiter, span, owner in waits:
+        during = [name for start, end, name in holds if end >= span.start and start <= span.end]
+        before = [name for _, end, name in holds if end < span.start]
+        # who had noted that it lets the lock go, and had not done it yet, comes last before
+        assert owner == (during or before[-1:])[0] != waiter
+
+
+def slowed(lock, step, name):
+    """Have thread `name` stand in a step of its lock, between the note and what is noted, until another one waits.
+
+    Returns what to call to wait until it stands there; the recorder sees nothing of it.
+    """
+    real, stands = getattr(lock, step), _real.allocate_lock()
+    stands.acquire()
+
+    def slow(*args):
+        is_done = step == "_try" and real(*args)
+        if threading.current_thread().name == name:
+            stands.release()
+            deadline = time.perf_counter() + 100 * TICK
+            while not any(track.waiting and track.waiting[1][0] == "waiting" for track in recorder.Recorder.newest.all):
+                assert time.perf_counter() < deadline
+                _real.sleep(0.001)
+            _real.sleep(2 * TICK)
+        return is_done or real(*args)
+
+    setattr(lock, step, slow)
+    return stands.acquire
+
+
+def test_wait_for_a_lock_that_was_got_and_not_noted_yet_names_the_one_who_got_it():
+    def change_hands():
+        lock = threading.Lock()
+        with lock:
+            pass  # an owner before
+        first_has_got_it = slowed(lock, "_try", "first")
+
+        def first():
+            with lock:
+                time.sleep(TICK)
+
+        thread = threading.Thread(target=first, name="first")
+        thread.start()
+        first_has_got_it()
+        with lock:
+            pass
+        thread.join()
+
+    ((_, _, owner),) = owners(tv.record(change_hands))
+    assert owner == "first"
+
+
+def test_wait_for_a_lock_whose_release_was_noted_and_not_made_yet_names_the_one_who_holds_it():
+    def change_hands(timeout):
+        lock = threading.Lock()
+        first_lets_it_go = slowed(lock, "_free", "first")
+
+        def first():
+            with lock:
+                pass
+
+        thread = threading.Thread(target=first, name="first")
+        thread.start()
+        first_lets_it_go()
+        if lock.acquire(timeout=timeout):
+            lock.release()
+        thread.join()
+
+    ((_, _, owner),) = owners(tv.record(change_hands, 100 * TICK))
+    assert owner == "first"
+    ((_, _, owner),) = owners(tv.record(change_hands, TICK / 10))
+    assert owner is None  # another one might have got it by then, and not have noted it
+
+
+def test_wait_with_a_time_out_names_the_owner():
+    def impatient():
+        lock = threading.Lock()
+
+        def hold():
+            with lock:
+                time.sleep(4 * TICK)
+
+        thread = threading.Thread(target=hold, name="a")
+        thread.start()
+        time.sleep(TICK)
+        got = lock.acquire(timeout=TICK)
+        thread.join()
+        return got
+
+    run = tv.record(impatient)
+    assert run.result() is False
+    assert [owner for _, _, owner in owners(run)] == ["a"]
+
+
+def test_deadlock_names_an_owner_who_had_not_noted_that_it_got_the_lock_when_the_wait_began():
+    def each_other():
+        left, right = threading.Lock(), threading.Lock()
+        first_has_left = slowed(left, "_try", "first")
+
+        def first():
+            left.acquire()
+            right.acquire()
+
+        def second():
+            right.acquire()
+            first_has_left()
+            left.acquire()
+
+        for target in (first, second):
+            threading.Thread(target=target, name=target.__name__).start()
+
+    run = tv.record(each_other)
+    assert {(wait.thread, wait.what, wait.holder) for wait in run.deadlock} == {
+        ("first", "right", "second"),
+        ("second", "left", "first"),
+    }
+    assert {(waiter, owner) for waiter, _, owner in owners(run)} == {("first", "second"), ("second", "first")}
+
+
+def test_lock_that_a_condition_waited_for_again_is_held_and_its_next_waiter_names_the_owner():
+    def meet():
+        condition = threading.Condition()
+
+        def waiter():
+            with condition:
+                condition.wait()
+                time.sleep(2 * TICK)
+
+        thread = threading.Thread(target=waiter, name="waiter")
+        thread.start()
+        time.sleep(TICK)
+        with condition:
+            condition.notify()
+            time.sleep(TICK)
+        time.sleep(TICK)
+        with condition:
+            pass
+        thread.join()
+
+    run = tv.record(meet)
+    assert len(lane(run, "waiter").held) == 2
+    assert ("MainThread", "waiter") in {(waiter, owner) for waiter, _, owner in owners(run)}
+
+
+def test_thread_that_is_not_of_the_run_is_no_owner_and_hides_the_one_before():
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()  # its thread is there before the run
+
+        def share():
+            lock = threading.Lock()
+            with lock:
+                pass
+
+            def hold():
+                with lock:
+                    began.set()
+                    time.sleep(2 * TICK)
+
+            began = threading.Event()
+            future = pool.submit(hold)
+            began.wait()
+            with lock:
+                pass
+            future.result()
+
+        run = tv.record(share)
+    assert [(waiter, owner) for waiter, _, owner in owners(run)] == [("MainThread", None)]
+    (got,) = [event for event in kinds(run, "acquire")][1:]
+    assert got.cause is None
+
+
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_each_function_that_uses_a_lock_has_its_own_lines(kind):
+    def use():
+        lock = getattr(threading, kind)()
+
+        def one():
+            with lock:
+                pass
+
+        def other():
+            lock.acquire()
+            lock.release()
+
+        def waiter():
+            lock.acquire(timeout=100 * TICK)
+            lock.release()
+
+        for function in (one, other, one, other):
+            function()
+        with lock:
+            thread = threading.Thread(target=waiter, name="waiter")
+            thread.start()
+            time.sleep(TICK)
+        thread.join()
+
+    run = tv.record(use)
+    first = use.__code__.co_firstlineno
+    noted = [(event.kind, event.line - first) for event in run.trace.events if event.kind in ("acquire", "release")]
+    assert noted[:4] == noted[4:8] == [("acquire", 4), ("release", 4), ("acquire", 8), ("release", 9)]
+    assert noted[8:] == [("acquire", 17), ("release", 17), ("acquire", 12), ("release", 13)]
+    ((_, wait, _),) = owners(run)
+    assert wait.line - first == 12

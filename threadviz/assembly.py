@@ -1,61 +1,142 @@
 """From the notes of a recorded run to its trace."""
 
+from bisect import bisect_left
 from functools import lru_cache
 from types import CodeType
 from typing import Any
 
-from .recorder import GAP, MAX_NOTES, Note, Recorder, Track
-from .trace import Trace, TraceEvent
+from .recorder import GAP, MAX_NOTES, Described, LockNote, Note, Place, Recorder, Track
+from .trace import Trace, TraceEvent, Wait
 from .tracing import printable
 
 
-def assemble(recorder: Recorder, notes: list[Note], ended: int, told: list[str]) -> Trace:
+def assemble(recorder: Recorder, notes: list[Note | LockNote], ended: int, told: list[str]) -> Trace:
     """The trace of what was noted until `ended` (nanoseconds on the recorder's clock); `told` is what was left out."""
     began = recorder.began
     events: list[TraceEvent] = []
     index: dict[int, int] = {}  # id of a note -> its place among the trace events
-    holders: dict[Any, Track] = {}
+    holds = _Locks()
     notes = sorted(notes, key=lambda note: note[0])
     if len(notes) >= MAX_NOTES:
         ended = notes[-1][0]
         told = [f"only the first {MAX_NOTES:,} notes were kept: what came later than the end is not shown", *told]
+    main = recorder.all[0]
+    current = {main.thread.ident: main}  # OS thread's identity -> the thread of the run that it is now
+    note: Any
     for note in notes:
-        time, track, kind, what, value, place, cause = note
-        line = line_of(*place) if isinstance(place, tuple) else place
+        time, by, kind, what, value, place, cause = note
         now = time - began
+        if isinstance(by, int):
+            track = current.get(by)
+            if kind == "acquire":
+                holds[what].acquire(track, now)
+            else:
+                holds[what].release(now, len(events) if track is not None else None)
+            if track is None:
+                continue
+            what, value, place = what._name, "", None if value is None else (value, place)
+        else:
+            track = by
+        line = _line(place)
         if kind == "span":
             state, since = value
+            if cause is not None:
+                lock, got = cause
+                what = _waits_for(what, holds[lock].during(since - began, got))
             track.enter(since - began, state, what, line)
             track.enter(now, "running")
             continue
         if kind == "begin":
             track.since = now
-        elif kind == "acquire":
-            track.hold(what, value, now)
-            holders[what] = track
-        elif kind == "release":
-            holder = holders.pop(what, None)
-            if holder is not None and what in holder.holding:
-                holder.let_go(what, now)
+            current[track.thread.ident] = track
         elif kind == "end":
             track.let_go_of_all(now)
             track.close(now)
-        if kind in ("acquire", "release"):
-            what, value = value, ""
+            current.pop(track.thread.ident, None)
+        reason = index.get(id(cause)) if isinstance(cause, tuple | None) else holds[cause].released
         index[id(note)] = len(events)
-        reason = index.get(id(cause)) if cause is not None else None
-        events.append(
-            TraceEvent(now / 1e9, track.number, kind, printable(what), printable(value), line, reason)  # type: ignore[arg-type]
-        )
+        events.append(TraceEvent(now / 1e9, track.number, kind, printable(what), printable(value), line, reason))
     duration = ended - began
     lanes = [track for track in recorder.all if track.begun or track.number == 0]
     for track in lanes:
         if track.end is None or id(track.end) not in index:
-            _leave(recorder, track, duration, events)
+            _leave(recorder, track, duration, events, holds)
     if recorder.deadlocked:
         events.append(TraceEvent(duration / 1e9, 0, "deadlock"))
-    waits = tuple(track.waits for track in lanes if recorder.deadlocked and track.waits is not None)
+    waits = tuple(
+        _endless(track, track.waiting[1], holds) for track in lanes if recorder.deadlocked and track.waiting is not None
+    )
     return Trace(tuple(t.lane() for t in lanes), tuple(events), duration / 1e9, "real", waits, tuple(told))
+
+
+class _Holds:
+    """Who held a lock, one thread after another; None is one that is not of the run.
+
+    A lock's notes have the time when it was got, or when it was about to be let go: it was really held at both.  So
+    the holds are in their true order and do not overlap; each was really a little longer than the notes tell.
+    """
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self.threads: list[Track | None] = []
+        self.ends: list[int] = []  # of all holds but one that goes on
+        self.released: int | None = None  # index of the trace event of the last release, if that was of the run
+
+    def acquire(self, track: Track | None, now: int) -> None:
+        self._end(now)  # where its release was not noted
+        self.threads.append(track)
+        if track is not None:
+            track.hold(self, self.lock._name, now)
+
+    def release(self, now: int, event: int | None) -> None:
+        """Whoever lets it go; `event` is the index of the trace event."""
+        self._end(now)
+        self.released = event
+
+    def _end(self, now: int) -> None:
+        if len(self.threads) > len(self.ends):
+            self.ends.append(now)
+            holder = self.threads[-1]
+            if holder is not None and self in holder.holding:  # not where the holder has ended
+                holder.let_go(self, now)
+
+    def last(self) -> Track | None:
+        """Who holds it now."""
+        return self.threads[-1] if len(self.threads) > len(self.ends) else None
+
+    def during(self, since: int, got: bool) -> Track | None:
+        """Who held it when a wait began that ends now, or was the first to hold it then.
+
+        Where nobody did, going by the notes, the wait was for the last one before, who was about to let it go.  That
+        is certain only for a wait that got the lock: else somebody may have got it before, and not noted it yet.
+        """
+        at = bisect_left(self.ends, since)
+        if at == len(self.threads):
+            return self.threads[-1] if got and self.threads else None
+        return self.threads[at]
+
+
+class _Locks(dict[Any, _Holds]):
+    """Every lock of a run that has a name."""
+
+    def __missing__(self, lock: Any) -> _Holds:
+        self[lock] = _Holds(lock)
+        return self[lock]
+
+
+def _waits_for(lock: str, holder: Track | None) -> str:
+    return f"waits for {lock}" + (f", held by {holder.name}" if holder is not None else "")
+
+
+def _endless(track: Track, described: Described, holds: _Locks) -> Wait:
+    state, _, place, holder, what = described
+    if state == "waiting":
+        holder = holds[holder].last()
+    return Wait(track.name, what, holder.name if holder is not None else None, _line(place))
+
+
+def _line(place: int | Place | None) -> int | None:
+    return line_of(*place) if isinstance(place, tuple) else place
 
 
 @lru_cache(maxsize=10_000)
@@ -64,10 +145,15 @@ def line_of(code: CodeType, offset: int) -> int | None:
     return next((line for start, end, line in code.co_lines() if start <= offset < end), None)
 
 
-def _leave(recorder: Recorder, track: Track, duration: int, events: list[TraceEvent]) -> None:
+def _leave(recorder: Recorder, track: Track, duration: int, events: list[TraceEvent], holds: _Locks) -> None:
     """A thread that had not ended when the run did."""
     if track.waiting is not None:
-        since, state, label, line = track.waiting
+        since, (state, label, place, holder, what) = track.waiting
+        line = _line(place)
+        if state == "waiting":
+            since_began = since - recorder.began
+            holder = holds[holder].last() if recorder.deadlocked else holds[holder].during(since_began, False)
+            label = _waits_for(what, holder)
         if since - recorder.began < duration:
             track.enter(max(since - recorder.began, track.since), state, label, line)
     if track.working is not None:

@@ -10,12 +10,10 @@ from typing import Any
 
 from . import _real, frames
 from .queues import Traffic
-from .recorder import Note, Place, Recorder, Track, can_last
-from .trace import State
+from .recorder import Described, Note, Place, Recorder, Track, can_last
 from .tracing import printable
 
 _CONDITION = threading.Condition.__init__.__code__
-_LEARNERS: set[CodeType] = set()  # code that is known to be the learner's
 _get_ident, _getframe, _now = _real.get_ident, sys._getframe, perf_counter_ns
 
 
@@ -28,9 +26,10 @@ class Lock:
 
     __slots__ = (
         "__weakref__",
+        "_attempt",
         "_called",
+        "_code",
         "_free",
-        "_holder",
         "_name",
         "_real",
         "_recorder",
@@ -45,10 +44,11 @@ class Lock:
         self._recorder = Recorder.newest
         self._real: Any = self._make()
         self._try, self._free = self._real.acquire, self._real.release
-        self._holder: Track | None = None
+        self._attempt = partial(self._try, True)
         self._waiters: list[Track] = []  # a list, as appending and removing are atomic
         self._released: Note | None = None
         self._name = ""
+        self._code: CodeType | None = None  # the learner's, where it was used first, when it has a name
         maker = frames.outside()
         self._called: Any = self
         if maker is not None and maker.f_code is _CONDITION:
@@ -60,31 +60,33 @@ class Lock:
         if blocking is not True or timeout != -1:
             _real.check_timeout(blocking, timeout)
         if self._try(False):
-            recorder = self._recorder
-            if self._name and len(recorder.notes) < recorder.room:  # as `_note_taken`, without the calls
-                frame = _getframe(1)
-                code = frame.f_code
-                track = recorder.tracks.get(_get_ident())
-                if track is not None and code in _LEARNERS:
-                    self._holder = track
-                    recorder.notes.append((_now(), track, "acquire", self, self._name, (code, frame.f_lasti), None))
-                    return True
             if self._told:
-                self._note_taken(_getframe(1), None)
+                recorder = self._recorder
+                notes = recorder.notes
+                if len(notes) < recorder.room:
+                    frame = _getframe(1)
+                    code = frame.f_code
+                    if code is self._code or (self._code and id(code) in recorder.learners):  # as `_note`, but at once
+                        notes.append((_now(), _get_ident(), "acquire", self, code, frame.f_lasti, None))
+                    else:
+                        self._note("acquire", _now(), frame)
             return True
         return bool(blocking) and timeout != 0 and self._wait(timeout, _getframe(1))
 
     __enter__ = acquire
 
-    def _note_taken(self, frame: FrameType, cause: Note | None) -> None:
+    def _note(self, kind: str, now: int, frame: FrameType, cause: "Lock | None" = None) -> None:
+        """Note by whom, as far as the OS knows, and where the lock was got or let go; `now` is while it was held."""
         recorder = self._recorder
-        self._holder = track = recorder.tracks.get(_get_ident())
-        if track is not None and len(recorder.notes) < recorder.room:
+        if len(recorder.notes) < recorder.room:
             if not self._name:
                 self._find_name()
-            code = frame.f_code
-            place = (code, frame.f_lasti) if code in _LEARNERS else self._place(frame)
-            recorder.notes.append((_now(), track, "acquire", self, self._name, place, cause))
+            code: CodeType | None = frame.f_code
+            offset: int | None = frame.f_lasti
+            if id(code) not in recorder.learners:
+                code, offset = self._place(frame) or (None, None)
+            self._code = self._code or code
+            recorder.notes.append((now, _get_ident(), kind, self, code, offset, cause))
 
     def _find_name(self) -> None:
         self._name = printable(self._recorder.object_name(self._called) or type(self._called).__name__)
@@ -95,63 +97,74 @@ class Lock:
             frame = frame.f_back
         if frame is None:
             return None
-        _LEARNERS.add(frame.f_code)
+        self._recorder.learners[id(frame.f_code)] = frame.f_code
         return frame.f_code, frame.f_lasti
 
     def _wait(self, timeout: float, frame: FrameType) -> bool:
         recorder = self._recorder
         track = recorder.track()
         if track is None:
-            return bool(self._real.acquire(True, timeout))
+            got = bool(self._real.acquire(True, timeout))
+            if got and self._told:
+                self._note("acquire", _now(), frame)
+            return got
+        seconds = None if timeout < 0 else timeout
+        code = frame.f_code
+        if self._told and self._name and id(code) in recorder.learners:  # as below, without looking at all the frames
+            place = code, frame.f_lasti
+            got = recorder.wait(track, ("waiting", "", place, self, self._name), self._attempt, seconds, self.locked)
+            if got and len(recorder.notes) < recorder.room:
+                recorder.notes.append((_now(), _get_ident(), "acquire", self, code, place[1], self))
+            return got
         name, line, outermost = frames.user_call(f"{type(self).__name__}.acquire")
-        state: State = "blocked"
-        label = what = "waits for work" if name == "_worker" else name
-        holder = None
+        described: Described
         if self._told and (outermost is None or name.endswith((".acquire", ".__enter__"))):
             if not self._name:
                 self._find_name()
-            state, what, holder = "waiting", self._name, self._holder
-            label = f"waits for {what}" + (f", held by {holder.name}" if holder is not None else "")
-        elif line is not None and not track.quiet:
-            recorder.note("call", name, line=line)
-        described = (state, label, line, holder, what.removeprefix("waits for "))
+            described = ("waiting", "", line, self, self._name)  # who held it is found out in `assembly`
+        else:
+            label = "waits for work" if name == "_worker" else name
+            described = ("blocked", label, line, None, label.removeprefix("waits for "))
+            if line is not None and not track.quiet:
+                recorder.note("call", name, line=line)
         self._waiters.append(track)
         try:
-            seconds = None if timeout < 0 else timeout
-            got = recorder.wait(track, described, partial(self._real.acquire, True), seconds, self.locked)
+            got = recorder.wait(track, described, self._attempt, seconds, self.locked)
         finally:
             self._waiters.remove(track)
-        if state == "blocked":
-            if line is not None and not track.quiet:
-                recorder.note("wake", name, line=line, cause=self._released if got else None)
-        elif got:
-            self._note_taken(frame, self._released)
+        cause: Any = self if self._told else self._released  # the lock itself: whoever let it go last
+        if described[0] == "blocked" and line is not None and not track.quiet:
+            recorder.note("wake", name, line=line, cause=cause if got else None)
+            cause = None
+        if got and self._told:
+            self._note("acquire", _now(), frame, cause)
         return got
 
     def release(self) -> None:
-        if self._told and self._real.locked():
-            self._note_released(_getframe(1))
-        elif self._waiters:
+        if self._told:
+            self._let_go(_getframe(1))
+            return
+        if self._waiters:
             self._released = self._recorder.note_call()
         self._free()
 
     def __exit__(self, *_: object) -> None:
         if self._told:
-            self._note_released(_getframe(1))
-        elif self._waiters:
-            self._released = self._recorder.note_call()
-        self._free()
+            self._let_go(_getframe(1))
+        else:
+            self.release()
 
-    def _note_released(self, frame: FrameType) -> None:
-        """The owner is cleared before the real release: afterwards it may be somebody else's already."""
+    def _let_go(self, frame: FrameType) -> None:
+        now = _now()  # before the real release: afterwards it may be somebody else's already
+        self._free()
         recorder = self._recorder
-        self._holder = None
-        track = recorder.tracks.get(_get_ident())
-        if track is not None and len(recorder.notes) < recorder.room:
+        notes = recorder.notes
+        if len(notes) < recorder.room:
             code = frame.f_code
-            place = (code, frame.f_lasti) if code in _LEARNERS else self._place(frame)
-            self._released = note = (_now(), track, "release", self, self._name, place, None)
-            recorder.notes.append(note)
+            if code is self._code or (self._code and id(code) in recorder.learners):
+                notes.append((now, _get_ident(), "release", self, code, frame.f_lasti, None))
+            else:
+                self._note("release", now, frame)
 
     def locked(self) -> bool:
         return bool(self._real.locked())
@@ -181,7 +194,7 @@ class RLock(Lock):
         if self._try(False):
             self._count += 1
             if self._count == 1 and self._told:
-                self._note_taken(_getframe(1), None)
+                self._note("acquire", _now(), _getframe(1))
             return True
         if blocking and timeout != 0 and self._wait(timeout, _getframe(1)):
             self._count = 1
@@ -191,17 +204,20 @@ class RLock(Lock):
     __enter__ = acquire
 
     def release(self) -> None:
+        self._let_go(_getframe(1))
+
+    def __exit__(self, *_: object) -> None:
+        self._let_go(_getframe(1))
+
+    def _let_go(self, frame: FrameType) -> None:
         if self._real._is_owned():
             self._count -= 1
             if not self._count:
                 if self._told:
-                    self._note_released(_getframe(1))
+                    self._note("release", _now(), frame)
                 elif self._waiters:
                     self._released = self._recorder.note_call()
         self._free()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
 
     def locked(self) -> bool:
         return self._count > 0

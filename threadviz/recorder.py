@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NoReturn
 from . import _real, cpu, frames
 from .output import Output
 from .patching import Patches, pool_module
-from .trace import Kind, State, Wait
+from .trace import Kind, State
 from .tracing import Row, error_text, printable
 from .watchdog import StopRun, raise_in, raise_on_next_line
 
@@ -30,6 +30,10 @@ GRACE = 1.0  # seconds, real: for the threads that are left at the end, to follo
 Place = tuple[CodeType, int]  # code and the offset of an instruction in it: a line that nobody has looked up yet
 # nanoseconds, thread, kind, what, value, line, cause
 Note = tuple[int, "Track", str, Any, Any, int | Place | None, Any]
+# the same of a lock that was got or let go: nanoseconds, OS thread's identity, kind, lock, code, offset, cause
+LockNote = tuple[int, int, str, Any, CodeType | None, int | None, Any]
+# a wait: its state and label, where it is, who ends it or the lock that it is for, and what a deadlock calls that
+Described = tuple[State, str, int | Place | None, Any, str]
 
 
 class Track(Row):
@@ -44,7 +48,7 @@ class Track(Row):
         self.end: Note | None = None
         self.quiet = False  # inside `Thread.start`, whose own waits are nobody's business
         self.turns = 0  # waits so far
-        self.waiting: tuple[int, State, str, int | None] | None = None  # since when, and for what
+        self.waiting: tuple[int, Described] | None = None  # since when, and for what
         self.working: tuple[int, int, str, int | None] | None = None  # since when, and until when it was seen to
         self.hopeless: Callable[[], bool] | None = None  # whether a wait without a time-out still waits for something
         self.requests = 0  # to end, raised in its waits so far
@@ -78,10 +82,11 @@ class Recorder:
 
     def __init__(self) -> None:
         Recorder.newest = self
-        self.notes: list[Note] = []
+        self.notes: list[Note | LockNote] = []
         self.room = MAX_NOTES
         self.all: list[Track] = []
         self.tracks: dict[int, Track] = {}  # OS thread's identity -> the thread that it is now
+        self.learners: dict[int, CodeType] = {}  # code known to be the learner's, by its id, as its hash is slow
         self.errors: list[tuple[str, BaseException]] = []
         self.stopping = False
         self.deadlocked = False
@@ -106,7 +111,7 @@ class Recorder:
         track = self.tracks.get(_real.get_ident())
         if track is None or len(self.notes) >= self.room:
             return None
-        note = (perf_counter_ns(), track, kind, what, value, line, cause)
+        note: Note = (perf_counter_ns(), track, kind, what, value, line, cause)
         self.notes.append(note)
         return note
 
@@ -130,7 +135,7 @@ class Recorder:
     def wait(
         self,
         track: Track,
-        described: tuple[State, str, int | None, Track | None, str],
+        described: Described,
         attempt: Callable[[float], bool],
         seconds: float | None,
         hopeless: Callable[[], bool],
@@ -138,18 +143,19 @@ class Recorder:
         """Call `attempt` with at most a slice of seconds until it succeeds; False for a time-out, in `seconds`."""
         if self.stopping:  # in the learner's `finally`, whose waits were none of the run's
             self._request_end(track)
-        state, label, line, holder, what = described
         began = perf_counter_ns()
         deadline = None if seconds is None else began + round(seconds * 1e9)
         if not track.quiet:
-            track.waiting = (began, state, label, line)
-            track.waits = Wait(track.name, what, holder.name if holder is not None else None, line)
+            track.waiting = (began, described)
             track.hopeless = hopeless if deadline is None else None
         track.turns += 1
+        done = False
         try:
             while True:
-                left = SLICE if deadline is None else min(SLICE, (deadline - perf_counter_ns()) / 1e9)
-                done = attempt(max(left, 0))
+                left = SLICE
+                if deadline is not None:
+                    left = max(min(SLICE, (deadline - perf_counter_ns()) / 1e9), 0)
+                done = attempt(left)
                 if self.stopping:  # also where the wait has just ended: what others let go on their way out counts not
                     self._request_end(track)
                 if done or left < SLICE:
@@ -160,11 +166,15 @@ class Recorder:
             track.hopeless = None
             if track.waiting is not None and not self.stopping:
                 now = perf_counter_ns()
+                state, label, line, holder, what = described
                 if state == "sleeping" and deadline is not None and now - deadline > GAP:
                     self._note_span(track, state, label, began, deadline, line)
                     state, label, began = "ready", "off the CPU", deadline  # awake, and not yet on its way
-                self._note_span(track, state, label, began, now, line)
-                track.waiting = track.waits = None
+                if state != "waiting":
+                    self._note_span(track, state, label, began, now, line)
+                elif len(self.notes) < self.room:
+                    self.notes.append((now, track, "span", what, (state, began), line, (holder, done)))
+                track.waiting = None
 
     def _request_end(self, track: Track) -> NoReturn:
         track.requests += 1
@@ -246,7 +256,7 @@ class Recorder:
         self._note_span(track, "running", label, since, last, line)
         track.working = None
 
-    def _note_span(self, track: Track, state: State, label: str, start: int, end: int, line: int | None) -> None:
+    def _note_span(self, track: Track, state: State, label: str, start: int, end: int, line: Any) -> None:
         if len(self.notes) < self.room:
             self.notes.append((end, track, "span", label, (state, start), line, None))
 

@@ -154,9 +154,10 @@ def _overhead(notes: int) -> str:
     recorder.room = 2000
     lock = recorded.Lock()
     lock._told, lock._name = True, "lock"
+    lock._code = _overhead.__code__  # taken for the learner's, which is what costs the least
     began = perf_counter_ns()
     for _ in range(500):
         lock.acquire()
         lock.release()
     each = (perf_counter_ns() - began) / 1000
-    return f"recording itself took about {notes * each / 1e6:.2g} ms"
+    return f"recording itself took about {float(f'{notes * each / 1e6:.2g}'):g} ms"
