@@ -13,6 +13,7 @@ ORDER = [
     "_real",
     "cpu",
     "frames",
+    "surface",
     "patching",
     "watchdog",
     "output",

@@ -8,7 +8,7 @@ import sysconfig
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures.thread import _WorkItem
-from types import FrameType
+from types import FrameType, ModuleType
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _LIBRARY = tuple(
@@ -190,3 +190,19 @@ def raised_at(error: BaseException) -> int | None:
             line = traceback.tb_lineno
         traceback = traceback.tb_next
     return line
+
+
+_looked_at: list[int] = [0]  # how many modules there were when they were last looked at; there are many
+_ours: list[str] = []
+
+
+def learners_modules() -> list[ModuleType]:
+    """The imported modules that are the learner's own, `__main__` included where it is a script or a notebook."""
+    if _looked_at[0] != len(sys.modules):
+        _ours.clear()
+        for name, module in list(sys.modules.items()):
+            filename = vars(module).get("__file__") if isinstance(module, ModuleType) else ""
+            if is_learners(filename) if filename else name == "__main__":
+                _ours.append(name)
+        _looked_at[0] = len(sys.modules)
+    return [sys.modules[name] for name in _ours if name in sys.modules]
