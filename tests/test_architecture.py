@@ -51,6 +51,7 @@ ORDER = [
     "timeline",
     "calls",
     "run",
+    "verbs",
     "magics",
     "for_real",
     "widgets",

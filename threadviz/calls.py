@@ -54,6 +54,7 @@ def call_text(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: Mappi
 
 
 def outcome_text(value: Any, error: BaseException | None) -> str:
+    """What a run ended with: the value's repr, 'raises ValueError: text', 'deadlock', or 'stopped'."""
     if isinstance(error, Deadlock):
         return "deadlock"
     if isinstance(error, ThreadvizError):
@@ -65,6 +66,7 @@ def outcome_text(value: Any, error: BaseException | None) -> str:
 
 
 def sentence(what: str, error: BaseException) -> str:
+    """`what` happened, with the error's text and the learner's line that it came through."""
     text = cut(error_text(error).partition(": ")[2], _TOLD)
     line = raised_at(error)
     where = f" (line {line})" if line is not None else ""
@@ -72,6 +74,7 @@ def sentence(what: str, error: BaseException) -> str:
 
 
 def short(value: Any) -> str:
+    """The value's repr on one line, cut; whatever the learner's own `__repr__` does."""
     try:
         return cut(re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split())))  # addresses differ each time
     except (Exception, SystemExit) as error:

@@ -8,7 +8,8 @@ from typing import Any
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from .run import Run, record, simulate
+from .run import Run
+from .verbs import record, simulate
 
 _parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
 _parser.add_argument("--seed", type=int, default=None, help="shuffle the order of threads that can go on")

@@ -13,8 +13,9 @@ from . import timeline
 from .calls import check_scenario
 from .errors import ThreadvizError
 from .for_real import ForReal
-from .run import RESERVED, Run, record, simulate
+from .run import Run
 from .trace import Trace
+from .verbs import RESERVED, record, simulate
 
 SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
 PATIENCE = 0.1  # seconds, real: a movement that is always followed by newer ones is drawn after so long
