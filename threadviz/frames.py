@@ -8,7 +8,8 @@ import sysconfig
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures.thread import _WorkItem
-from types import FrameType, ModuleType
+from contextlib import suppress
+from types import FrameType, MemberDescriptorType, ModuleType
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _LIBRARY = tuple(
@@ -138,12 +139,21 @@ def _inside(wanted: object, name: str, value: object) -> str | None:
 
 
 def attributes(value: object) -> dict[str, object]:
-    """An object's own attributes, without its class's `__getattribute__`, which may raise or wait."""
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:  # a class with __slots__
-        return {}
-    return found if type(found) is dict else {}
+    """An object's own attributes, slots too, without its class's `__getattribute__`, which may raise or wait."""
+    found: dict[str, object] = {}
+    for name, slot in slots(type(value)).items():
+        with suppress(AttributeError):  # one that is still empty
+            found[name] = slot.__get__(value)
+    with suppress(AttributeError):  # a class with __slots__ alone
+        own = object.__getattribute__(value, "__dict__")
+        found |= own if type(own) is dict else {}
+    return found
+
+
+def slots(cls: type) -> dict[str, MemberDescriptorType]:
+    """The `__slots__` of the learner's classes among `cls` and its bases."""
+    own = [vars(base) for base in cls.__mro__ if "__slots__" in vars(base) and is_learners_class(base)]
+    return {name: slot for names in own for name, slot in names.items() if isinstance(slot, MemberDescriptorType)}
 
 
 def caller() -> FrameType:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
-from .frames import is_learners
+from .frames import is_learners, slots
 from .patching import Patches
 from .trace import Kind
 
@@ -69,9 +69,9 @@ def _writing(real: Any, note: Note, name_of: Callable[[object], str]) -> Any:
 
 def _is_data(owner: object, name: str) -> bool:
     try:
-        return name in object.__getattribute__(owner, "__dict__")
-    except AttributeError:  # a class with __slots__
-        return any(name in getattr(cls, "__slots__", ()) for cls in type(owner).__mro__)
+        return name in object.__getattribute__(owner, "__dict__") or name in slots(type(owner))
+    except AttributeError:  # a class with __slots__ alone
+        return name in slots(type(owner))
 
 
 def short(value: object) -> str:
