@@ -157,6 +157,24 @@ def test_bad_input_gets_one_clear_sentence(call, error, message):
         call()
 
 
+def test_callable_that_does_not_tell_its_parameters_is_refused():
+    with refused(TypeError, "record needs a function written in Python: dict does not tell its parameters"):
+        tv.record(dict)
+
+
+def test_title_tells_each_kind_of_argument_as_it_was_given():
+    class Broken:
+        def __repr__(self):
+            raise ValueError
+
+    def scenario(first, /, second, *rest, **named):
+        second.append("changed")
+
+    run = tv.simulate(scenario, 1, [], 3, 4, five=Broken())
+    shown = "scenario(1, second=[], 3, 4, five=<Broken, whose repr raises ValueError>)"
+    assert run.title == f"{shown} → None   simulated, 0 s"
+
+
 def test_coroutine_is_refused():
     async def fetch():
         return 1
