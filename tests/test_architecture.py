@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "threadviz"
 ORDER = [
     "errors",
     "trace",
+    "tracing",
     "_real",
     "cpu",
     "frames",
@@ -23,7 +24,6 @@ ORDER = [
     "outside",
     "schedule",
     "finished",
-    "tracing",
     "recorder",
     "recorded",
     "assembly",

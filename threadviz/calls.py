@@ -7,7 +7,7 @@ from typing import Any
 
 from .errors import Deadlock, ThreadvizError
 from .frames import raised_at
-from .tracing import error_text
+from .tracing import cut, error_text
 
 _SHOWN = 60  # characters of a value in titles
 _TOLD = 1000  # characters of an exception's text
@@ -61,7 +61,7 @@ def outcome_text(value: Any, error: BaseException | None) -> str:
         return "stopped"
     if error is not None:
         name, colon, text = error_text(error).partition(": ")
-        return f"raises {name}{colon}{cut(text)}"
+        return f"raises {name}{colon}{cut(text, _SHOWN)}"
     return short(value)
 
 
@@ -76,10 +76,6 @@ def sentence(what: str, error: BaseException) -> str:
 def short(value: Any) -> str:
     """The value's repr on one line, cut; whatever the learner's own `__repr__` does."""
     try:
-        return cut(re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split())))  # addresses differ each time
+        return cut(re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split())), _SHOWN)  # addresses differ
     except (Exception, SystemExit) as error:
         return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
-
-
-def cut(text: str, length: int = _SHOWN) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"

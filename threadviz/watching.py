@@ -13,6 +13,7 @@ from typing import Any
 from .frames import is_learners, slots
 from .patching import Patches
 from .trace import Kind
+from .tracing import cut
 
 Note = Callable[[Kind, str, str, int], object]
 
@@ -78,5 +79,4 @@ def short(value: object) -> str:
     """The value in at most 20 characters; only plain values, as a `repr` of the learner's may do anything."""
     if not isinstance(value, int | float | str | bytes | None.__class__):
         return ""
-    text = repr(value)
-    return text if len(text) <= 20 else text[:19] + "…"
+    return cut(repr(value), 20)
