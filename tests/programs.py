@@ -7,6 +7,13 @@ import threading
 import time
 
 
+def run_all(*threads):
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def thread_function(name):
     logging.info("Thread %s: starting", name)
     time.sleep(2)
@@ -81,11 +88,7 @@ def two_locks(gap=0.1):
             with a:
                 pass
 
-    threads = [threading.Thread(target=pay, name="pay"), threading.Thread(target=refund, name="refund")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_all(threading.Thread(target=pay, name="pay"), threading.Thread(target=refund, name="refund"))
 
 
 def pipeline(maxsize=2, messages=5):
@@ -103,11 +106,7 @@ def pipeline(maxsize=2, messages=5):
             got.append(message)
             time.sleep(0.02)
 
-    threads = [threading.Thread(target=produce), threading.Thread(target=consume)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_all(threading.Thread(target=produce), threading.Thread(target=consume))
     return got
 
 
@@ -132,11 +131,7 @@ def shuffled():
         time.sleep(1)
         order.append(name)
 
-    threads = [threading.Thread(target=wake, args=(name,)) for name in "abc"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_all(*(threading.Thread(target=wake, args=(name,)) for name in "abc"))
     return "".join(order)
 
 
@@ -151,13 +146,6 @@ def restless():
 
 
 ALL = (first_example, pool_example, race, no_race, two_locks, pipeline, ticking_daemon, shuffled)
-
-
-def run_all(*threads):
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def condition():

@@ -9,6 +9,7 @@ from threadviz.causality import (
     LostUpdate,
     deadlock_cycle,
     endless_wait,
+    gil_turns,
     hand_overs,
     lost_updates,
     queue_lives,
@@ -170,3 +171,36 @@ def test_two_objects_of_one_class_are_not_taken_for_one():
     run = threadviz.simulate(program)
     assert [event.value for event in run.trace.events if event.kind == "write"] == ["0", "0", "10", "10"]
     assert lost_updates(run.trace) == ()
+
+
+def computing(
+    *turns: tuple[int, float, float], waits: str = "waits for the GIL, held by others", clock="virtual"
+) -> Trace:
+    """A trace of three lanes, each of which also waits once, and computes in these turns: lane, start, end."""
+    return Trace(
+        tuple(
+            Lane(
+                f"T{lane}",
+                (
+                    Span("ready", 0, 0, waits),
+                    *(Span("running", start, end, "work 1") for at, start, end in turns if at == lane),
+                ),
+            )
+            for lane in range(3)
+        ),
+        clock=clock,
+    )
+
+
+def told(trace: Trace) -> list[tuple[int, float, float]]:
+    return [(turn.lane, turn.start, turn.end) for turn in gil_turns(trace)]
+
+
+def test_turns_of_one_thread_that_touch_are_one():
+    assert told(computing((0, 0, 1), (0, 1, 2), (1, 2, 3))) == [(0, 0, 2), (1, 2, 3)]
+    assert told(computing((0, 0, 1), (0, 1.0005, 2), (1, 2, 3), clock="real")) == [(0, 0, 2), (1, 2, 3)]
+
+
+def test_threads_that_compute_side_by_side_hold_no_gil():
+    assert told(computing((0, 0, 2), (1, 1, 3))) == []
+    assert told(computing((0, 0, 1), (1, 1, 2), waits="waits for a core")) == []

@@ -13,6 +13,9 @@ import threadviz as tv
 from threadviz.causality import gil_turns
 from threadviz.layout import lay_out
 
+from .programs import run_all
+from .refused import refused
+
 GIL = "waits for the GIL, held by "
 
 
@@ -148,11 +151,7 @@ def test_who_finishes_its_work_keeps_the_gil_until_it_waits():
             time.sleep(0.001)
             done.append(name)
 
-        threads = [threading.Thread(target=cook, args=(name,), name=name) for name in "AB"]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_all(*(threading.Thread(target=cook, args=(name,), name=name) for name in "AB"))
         return "".join(done)
 
     # A computes until 3 and sleeps; main starts B, which computes until 6; A woke at 4 and waits for B
@@ -199,21 +198,28 @@ def test_time_out_that_passes_while_waiting_for_the_gil_was_no_time_out():
     assert tv.simulate(scenario).result() == ("tea", pytest.approx(0.02))
 
 
+def lock_taken_again(seconds):
+    """A locked lock: a thread releases it after 0.01 s, and takes it again at once, for so many seconds."""
+    lock = threading.Lock()
+    lock.acquire()
+
+    def grab():
+        time.sleep(0.01)
+        lock.release()
+        lock.acquire()
+        time.sleep(seconds)
+        lock.release()
+
+    threading.Thread(target=grab, name="grab", daemon=True).start()
+    return lock
+
+
 @pytest.mark.parametrize(("timeout", "ends"), [(0.012, 0.02), (0.02, 0.03)])
 def test_time_out_is_still_one_when_somebody_else_took_the_lock(timeout, ends):
     # main waits from 5 and is let go on at 15, when grab has the GIL, but has it only at 20: the lock is taken again,
     # and the time is over at 17, or at 25 in the middle of a turn that began at 20
     def scenario():
-        lock = threading.Lock()
-        lock.acquire()
-
-        def grab():
-            time.sleep(0.01)
-            lock.release()
-            lock.acquire()
-            time.sleep(1)
-
-        threading.Thread(target=grab, daemon=True).start()
+        lock = lock_taken_again(1)
         threading.Thread(target=tv.work, args=(0.1,), daemon=True).start()
         return lock.acquire(timeout=timeout), round(time.perf_counter(), 6)
 
@@ -222,17 +228,7 @@ def test_time_out_is_still_one_when_somebody_else_took_the_lock(timeout, ends):
 
 def test_lock_that_somebody_else_took_is_waited_for_again():
     def scenario():
-        lock = threading.Lock()
-        lock.acquire()
-
-        def grab():
-            time.sleep(0.01)
-            lock.release()
-            lock.acquire()
-            time.sleep(0.1)
-            lock.release()
-
-        threading.Thread(target=grab, name="grab").start()
+        lock = lock_taken_again(0.1)
         threading.Thread(target=tv.work, args=(0.05,)).start()
         lock.acquire()
         return time.perf_counter()
@@ -333,17 +329,15 @@ def test_turns_without_end_are_told():
     ],
 )
 def test_impossible_number_of_cores_is_refused(cores, kind, message):
-    with pytest.raises(kind) as caught:
+    with refused(kind, message):
         tv.simulate(crunch, cores=cores)
-    assert str(caught.value) == message
 
 
 def test_scenario_with_a_parameter_of_that_name_is_refused():
-    with pytest.raises(ValueError) as caught:
+    with refused(
+        ValueError, "<lambda>() has a parameter 'cores', which is an option of tv.simulate; give it another name"
+    ):
         tv.simulate(lambda cores: None, 2)
-    assert str(caught.value) == (
-        "<lambda>() has a parameter 'cores', which is an option of tv.simulate; give it another name"
-    )
 
 
 def test_arrows_lead_to_where_a_child_waits_and_to_where_a_joiner_goes_on():

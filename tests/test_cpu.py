@@ -8,6 +8,9 @@ import pytest
 import threadviz as tv
 from threadviz import cpu
 
+from .programs import run_all
+from .refused import refused
+
 
 @pytest.mark.parametrize(
     ("seconds", "kind", "message"),
@@ -21,9 +24,8 @@ from threadviz import cpu
     ],
 )
 def test_what_is_no_time_is_refused_in_one_sentence(seconds, kind, message):
-    with pytest.raises(kind) as caught:
+    with refused(kind, message):
         tv.work(seconds)
-    assert str(caught.value) == message
     run = tv.simulate(lambda: tv.work(seconds))
     assert (type(run.exception()), str(run.exception())) == (kind, message)
 
@@ -42,11 +44,7 @@ def test_waiting_for_the_gil_uses_nothing_of_the_work():
         tv.work(0.05)
         used.append(time.thread_time() - before)
 
-    threads = [threading.Thread(target=measure) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_all(*(threading.Thread(target=measure) for _ in range(2)))
     assert all(0.05 <= each < 0.25 for each in used)
 
 

@@ -30,11 +30,7 @@ def program(function=None, *, may=None):
 
 
 def run_all(*targets):
-    threads = [Thread(target=target, name=f"t{number}") for number, target in enumerate(targets)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    programs.run_all(*(Thread(target=target, name=f"t{number}") for number, target in enumerate(targets)))
 
 
 # ---- threads ----------------------------------------------------------------------------------------------------

@@ -147,3 +147,23 @@ def test_items_thrown_away_by_a_shutdown_are_handed_to_nobody():
 
     run = tv.simulate(program)
     assert (depths(run), sources(run)) == ([1, 2, 1, 0], [None, None])
+
+
+def test_simple_queue_refuses_a_time_out_below_zero_and_can_be_used_without_waiting():
+    def program():
+        orders = queue.SimpleQueue()
+        orders.put_nowait("tea")
+        got = orders.get_nowait(), orders.empty()
+        try:
+            orders.get(timeout=-1)
+        except ValueError as error:
+            return *got, str(error)
+
+    assert tv.simulate(program).result() == tv.record(program).result()
+    assert tv.simulate(program).result() == ("tea", True, "'timeout' must be a non-negative number")
+
+
+def test_simple_queue_of_a_finished_run_has_nothing_to_wait_for():
+    orders = tv.simulate(lambda: queue.SimpleQueue()).result()
+    with pytest.raises(RuntimeError, match="a queue of a finished run is empty"):
+        orders.get()

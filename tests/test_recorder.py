@@ -35,11 +35,7 @@ def kinds(run, kind):
 
 def test_two_sleepers_overlap_on_the_real_clock():
     def nap():
-        threads = [threading.Thread(target=time.sleep, args=(TICK,), name=name) for name in "ab"]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        programs.run_all(*(threading.Thread(target=time.sleep, args=(TICK,), name=name) for name in "ab"))
         return "rested"
 
     began = time.perf_counter()
@@ -70,11 +66,7 @@ def test_waiter_is_shown_with_the_owner_of_the_lock_and_the_hand_over():
             with lock:
                 pass
 
-        threads = [threading.Thread(target=first, name="a"), threading.Thread(target=second, name="b")]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        programs.run_all(threading.Thread(target=first, name="a"), threading.Thread(target=second, name="b"))
 
     run = tv.record(locked)
     (wait,) = spans(run, "b", "waiting")

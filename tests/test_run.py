@@ -10,6 +10,7 @@ import pytest
 import threadviz as tv
 
 from . import programs
+from .refused import refused
 
 lock = threading.Lock()
 orders = queue.Queue()
@@ -69,9 +70,8 @@ def test_run_is_saved_by_the_ending_of_the_name(tmp_path, name, magic):
 
 
 def test_unknown_ending_is_refused(tmp_path):
-    with pytest.raises(ValueError) as caught:
+    with refused(ValueError, "cannot save 'run.gif': the name must end in .png, .svg or .json"):
         tv.simulate(programs.race).save(tmp_path / "run.gif")
-    assert str(caught.value) == "cannot save 'run.gif': the name must end in .png, .svg or .json"
 
 
 def test_log_shows_a_line_each_with_time_and_thread():
@@ -153,9 +153,26 @@ def test_pool_from_outside_is_refused():
     ],
 )  # fmt: skip
 def test_bad_input_gets_one_clear_sentence(call, error, message):
-    with pytest.raises(error) as caught:
+    with refused(error, message):
         call()
-    assert str(caught.value) == message
+
+
+def test_callable_that_does_not_tell_its_parameters_is_refused():
+    with refused(TypeError, "record needs a function written in Python: dict does not tell its parameters"):
+        tv.record(dict)
+
+
+def test_title_tells_each_kind_of_argument_as_it_was_given():
+    class Broken:
+        def __repr__(self):
+            raise ValueError
+
+    def scenario(first, /, second, *rest, **named):
+        second.append("changed")
+
+    run = tv.simulate(scenario, 1, [], 3, 4, five=Broken())
+    shown = "scenario(1, second=[], 3, 4, five=<Broken, whose repr raises ValueError>)"
+    assert run.title == f"{shown} → None   simulated, 0 s"
 
 
 def test_coroutine_is_refused():

@@ -18,7 +18,7 @@ import threadviz as tv
 from threadviz.layout import lay_out
 
 from . import programs
-from .programs import FakeDatabase
+from .programs import FakeDatabase, run_all
 
 ROOT = Path(__file__).parent.parent
 
@@ -386,11 +386,7 @@ def test_seed_finds_the_lost_update_between_two_locked_sections():
                 with lock:
                     account["money"] -= 100
 
-        threads = [threading.Thread(target=withdraw) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_all(*(threading.Thread(target=withdraw) for _ in range(2)))
         return account["money"]
 
     assert tv.simulate(check_then_act).result() == 0
@@ -645,10 +641,7 @@ def test_timer_event_condition_barrier_and_semaphore_keep_their_times():
             threading.Thread(target=lambda n=n: (time.sleep(n), barrier.wait(), times.append(time.monotonic())))
             for n in range(3)
         ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_all(*threads)
         told.append(times)
         return told
 

@@ -14,6 +14,7 @@ import pytest
 import threadviz as tv
 
 from . import programs
+from .refused import refused
 
 
 def race(workers=2, sleep=0.1):
@@ -76,6 +77,25 @@ def test_stopped_run_leaves_no_old_picture_behind(monkeypatch):
     monkeypatch.undo()
     ui.controls["workers"].value = 4
     assert ui.run.title.startswith("race(workers=4")
+
+
+def test_value_that_is_refused_leaves_no_old_picture_behind():
+    locks = []
+    ui = tv.interact(lambda n: len(locks) + n, n=(1, 8))
+    shown = bytes(ui._picture.value)
+    locks.append(threading.Lock())
+    ui.controls["n"].value = 3
+    assert html.escape("locks[0] is a Lock made outside <lambda>()") in ui._outcome.value
+    assert bytes(ui._picture.value) != shown and ui._words.value == ""
+    locks.clear()
+    ui.controls["n"].value = 4
+    assert ui.run.result() == 4
+
+
+def test_log_is_shown_up_to_a_hundred_lines():
+    ui = tv.interact(lambda n: [print(each) for each in range(n)] and None, n=(101, 200))
+    assert "and 50 more lines" in ui._log.value and "\n   0.000  MainThread  99\n" in ui._log.value
+    assert ui._repr_mimebundle_()["text/plain"].endswith("\nand 50 more lines")
 
 
 def test_stopped_first_run_stops_the_cell(monkeypatch):
@@ -205,14 +225,15 @@ def test_widgets_lists_and_switches_can_be_controls():
                                                       "give it a control such as n=(1, 8), or a default"),
         (lambda: tv.interact(lambda seed=1: 1), ValueError, "<lambda>() has a parameter 'seed', which is an option of "
                                                             "tv.interact; give it another name"),
+        (lambda: tv.interact(race, workers=(1, 8, 0)), ValueError, "(1, 8, 0) cannot be a control for 'workers' of "
+                                                                   "race(): step must be >= 0, not 0"),
         (lambda: tv.interact(race, workers=object), ValueError, "<class 'object'> cannot be a control for 'workers' of "
                                                                 "race(); write (min, max) or a list"),
     ],
 )  # fmt: skip
 def test_bad_input_gets_one_clear_sentence(call, error, message):
-    with pytest.raises(error) as caught:
+    with refused(error, message):
         call()
-    assert str(caught.value) == message
 
 
 def test_picture_is_sketched_while_the_slider_moves_and_sharp_at_rest():
@@ -291,6 +312,45 @@ def test_repetition_can_be_cancelled_and_sliders_stay_usable():
     assert 2 <= done < 10
     assert ui.run.title.startswith("quick(workers=4")
     assert not ui.for_real.start.disabled
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(KeyboardInterrupt(), "stopped"), (tv.AlreadyRunning("busy"), "AlreadyRunning: busy")]
+)
+def test_repetition_that_fails_says_so_and_keeps_what_it_has(monkeypatch, error, told):
+    ui = tv.interact(quick, workers=(1, 8))
+    runs = iter([tv.record(quick)])
+
+    def fails_at_the_second(*_, **__):
+        for run in runs:
+            return run
+        raise error
+
+    monkeypatch.setattr("threadviz.widgets.record", fails_at_the_second)
+    ui.for_real.start.click()
+    assert f"<b>{told}</b>" in ui.for_real._told.value and "1 of 1" in ui.for_real._told.value
+    assert not ui.for_real.start.disabled and ui.for_real.cancel.disabled
+
+
+def test_rare_outcomes_are_counted_together():
+    numbers = iter(range(100))
+    ui = tv.interact(lambda: next(numbers))
+    ui.for_real.times.value = 14
+    ui.for_real.start.click()
+    assert "and 2 more outcomes" in ui.for_real._told.value
+
+
+def test_button_pressed_twice_starts_one_repetition():
+    async def press():
+        ui = tv.interact(quick)
+        ui.for_real.times.value = 2
+        ui.for_real.start.click()
+        first = ui.for_real._task
+        ui.for_real.start.click()
+        await first
+        return ui.for_real._task is first
+
+    assert asyncio.run(press())
 
 
 def test_outcomes_are_text_and_never_markup():

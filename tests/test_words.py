@@ -47,6 +47,19 @@ def test_waits_that_nobody_can_end_are_told_without_a_circle():
     )
 
 
+def test_waits_notes_and_failures_that_are_left_out_are_counted():
+    failed = tuple(TraceEvent(0.0, 0, "failed", "ValueError", str(number)) for number in range(5))
+    waits = tuple(Wait(f"T{number}", "Event.wait") for number in range(8))
+    notes = tuple(f"left out {number}" for number in range(4))
+    lines = describe(Trace((Lane("A", (Span("ready", 0, 1),)),), failed, 1.0, waits=waits, notes=notes)).splitlines()
+    assert lines[0] == (
+        "A: ready to run 1 s; a call in it raises ValueError: 0; a call in it raises ValueError: 1; "
+        "a call in it raises ValueError: 2; and 2 more calls in it raised"
+    )
+    assert lines[1].endswith("T5 waits for Event.wait; and 2 more")
+    assert lines[3:] == ["note: left out 0", "note: left out 1", "note: left out 2", "and 1 more note"]
+
+
 def test_every_ending_is_told():
     lines = describe(traces.daemon()).splitlines()
     assert lines[1] == "heartbeat: sleeps 1 s; abandoned at 1 s, as the program ends and it is a daemon"

@@ -3,9 +3,10 @@
 from .cpu import work
 from .errors import AlreadyRunning, Deadlock, MadeOutside, ScheduleMismatch, Stuck, ThreadvizError
 from .magics import load_ipython_extension
-from .run import Run, record, simulate
+from .run import Run
 from .schedule import Schedule
 from .trace import Trace
+from .verbs import record, simulate
 from .widgets import interact
 
 __version__ = "0.1.0"

@@ -11,9 +11,11 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, TextIO
 
-from . import frames, run
+from . import frames
 from .errors import ThreadvizError
+from .run import Run, check_ending
 from .tracing import error_text
+from .verbs import record, simulate
 
 PROGRAM = "python -m threadviz"
 USAGE = f"{PROGRAM} [options] script.py [options] [--] [arguments of the script]"
@@ -32,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.output is not None:
             _check_output(options.output)
         code = _compiled(options.script)
-        verb = run.record if options.record else run.simulate
+        verb = record if options.record else simulate
     except ValueError as error:
         _say(f"{PROGRAM}: {error}", sys.stderr)
         return 2
@@ -83,7 +85,7 @@ def _leading_options(words: Sequence[str]) -> int:
 
 def _check_output(name: str) -> None:
     path = Path(name)
-    run.check_ending(path)
+    check_ending(path)
     if not path.parent.is_dir():
         raise ValueError(f"cannot save {name!r}: there is no folder {str(path.parent)!r}")
 
@@ -135,7 +137,7 @@ def _program(code: CodeType, names: dict[str, Any], script: str) -> Callable[...
     return program
 
 
-def _tell_log(done: run.Run) -> None:
+def _tell_log(done: Run) -> None:
     """What was printed and logged; without the lines on exceptions, of which the tracebacks follow."""
     errors = [error_text(error) for error in done.errors.values()]
     for line in done.log:
@@ -144,7 +146,7 @@ def _tell_log(done: run.Run) -> None:
     sys.stdout.flush()
 
 
-def _tell_errors(done: run.Run) -> int:
+def _tell_errors(done: Run) -> int:
     """What went wrong, on stderr; returns the exit status."""
     for name, error in done.errors.items():
         _say(f"Exception in {name}:\n{_traceback(error)}", sys.stderr)

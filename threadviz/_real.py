@@ -28,4 +28,3 @@ def check_timeout(blocking: bool, timeout: float) -> None:
 
 LockType = type(_thread.allocate_lock())
 RLockType = type(threading.RLock())
-LocalType = threading.local

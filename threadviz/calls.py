@@ -7,7 +7,7 @@ from typing import Any
 
 from .errors import Deadlock, ThreadvizError
 from .frames import raised_at
-from .tracing import error_text
+from .tracing import cut, error_text
 
 _SHOWN = 60  # characters of a value in titles
 _TOLD = 1000  # characters of an exception's text
@@ -54,17 +54,19 @@ def call_text(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: Mappi
 
 
 def outcome_text(value: Any, error: BaseException | None) -> str:
+    """What a run ended with: the value's repr, 'raises ValueError: text', 'deadlock', or 'stopped'."""
     if isinstance(error, Deadlock):
         return "deadlock"
     if isinstance(error, ThreadvizError):
         return "stopped"
     if error is not None:
         name, colon, text = error_text(error).partition(": ")
-        return f"raises {name}{colon}{cut(text)}"
+        return f"raises {name}{colon}{cut(text, _SHOWN)}"
     return short(value)
 
 
 def sentence(what: str, error: BaseException) -> str:
+    """`what` happened, with the error's text and the learner's line that it came through."""
     text = cut(error_text(error).partition(": ")[2], _TOLD)
     line = raised_at(error)
     where = f" (line {line})" if line is not None else ""
@@ -72,11 +74,8 @@ def sentence(what: str, error: BaseException) -> str:
 
 
 def short(value: Any) -> str:
+    """The value's repr on one line, cut; whatever the learner's own `__repr__` does."""
     try:
-        return cut(re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split())))  # addresses differ each time
+        return cut(re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split())), _SHOWN)  # addresses differ
     except (Exception, SystemExit) as error:
         return f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
-
-
-def cut(text: str, length: int = _SHOWN) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"

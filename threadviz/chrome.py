@@ -11,6 +11,7 @@ from typing import Any
 
 from .causality import endless_wait, hand_overs, lost_updates, with_endless_waits
 from .trace import Held, Lane, Span, Trace, TraceEvent
+from .tracing import cut
 from .words import clean, deadlock_sentence, lost_sentence, lost_sentences
 
 TOLD = 3  # trace events of one thread at one instant that its mark names; the rest is counted there, told in `args`
@@ -97,7 +98,7 @@ def _marks(trace: Trace, lanes: list[int]) -> Iterator[Entry]:
         kinds = {trace.events[index].kind for index in indices} | {"lost update" for index in indices if index in lost}
         yield {
             "ph": "i",
-            "name": name if len(name) <= LONG else name[: LONG - 1] + "…",
+            "name": cut(name, LONG),
             "cat": ",".join(sorted(kinds)),
             "s": "g" if is_deadlock else "t",
             "pid": _PROCESS,

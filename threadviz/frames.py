@@ -8,7 +8,8 @@ import sysconfig
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures.thread import _WorkItem
-from types import FrameType
+from contextlib import suppress
+from types import FrameType, MemberDescriptorType, ModuleType
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _LIBRARY = tuple(
@@ -138,12 +139,21 @@ def _inside(wanted: object, name: str, value: object) -> str | None:
 
 
 def attributes(value: object) -> dict[str, object]:
-    """An object's own attributes, without its class's `__getattribute__`, which may raise or wait."""
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:  # a class with __slots__
-        return {}
-    return found if type(found) is dict else {}
+    """An object's own attributes, slots too, without its class's `__getattribute__`, which may raise or wait."""
+    found: dict[str, object] = {}
+    for name, slot in slots(type(value)).items():
+        with suppress(AttributeError):  # one that is still empty
+            found[name] = slot.__get__(value)
+    with suppress(AttributeError):  # a class with __slots__ alone
+        own = object.__getattribute__(value, "__dict__")
+        found |= own if type(own) is dict else {}
+    return found
+
+
+def slots(cls: type) -> dict[str, MemberDescriptorType]:
+    """The `__slots__` of the learner's classes among `cls` and its bases."""
+    own = [vars(base) for base in cls.__mro__ if "__slots__" in vars(base) and is_learners_class(base)]
+    return {name: slot for names in own for name, slot in names.items() if isinstance(slot, MemberDescriptorType)}
 
 
 def caller() -> FrameType:
@@ -190,3 +200,19 @@ def raised_at(error: BaseException) -> int | None:
             line = traceback.tb_lineno
         traceback = traceback.tb_next
     return line
+
+
+_looked_at: list[int] = [0]  # how many modules there were when they were last looked at; there are many
+_ours: list[str] = []
+
+
+def learners_modules() -> list[ModuleType]:
+    """The imported modules that are the learner's own, `__main__` included where it is a script or a notebook."""
+    if _looked_at[0] != len(sys.modules):
+        _ours.clear()
+        for name, module in list(sys.modules.items()):
+            filename = vars(module).get("__file__") if isinstance(module, ModuleType) else ""
+            if is_learners(filename) if filename else name == "__main__":
+                _ours.append(name)
+        _looked_at[0] = len(sys.modules)
+    return [sys.modules[name] for name in _ours if name in sys.modules]

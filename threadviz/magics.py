@@ -1,17 +1,15 @@
 """`%load_ext threadviz`: the cell magics `%%simulate` and `%%record` show any cell, such as a pasted example."""
 
-import argparse
 import dis
+import re
 from types import CodeType, FunctionType
 from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
-from .run import Run, record, simulate
-
-_parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
-_parser.add_argument("--seed", type=int, default=None, help="shuffle the order of threads that can go on")
+from .run import Run
+from .verbs import record, simulate
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
@@ -36,14 +34,11 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def _seed(line: str) -> int | None:
-    try:
-        options, unknown = _parser.parse_known_args(line.split())
-    except argparse.ArgumentError as error:
-        raise UsageError(f"%%simulate takes only --seed N, not {line!r}: {error}") from error
-    if unknown:
+    """Shuffles the order of threads that can go on."""
+    given = re.fullmatch(r"(?:--seed[ =]\s*(-?\d+))?", line.strip())
+    if given is None:
         raise UsageError(f"%%simulate takes only --seed N, not {line!r}")
-    seed: int | None = options.seed
-    return seed
+    return int(given[1]) if given[1] else None
 
 
 def _scenario(shell: InteractiveShell, cell: str) -> FunctionType:

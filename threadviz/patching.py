@@ -11,44 +11,21 @@ import functools
 import gc
 import itertools
 import logging
-import os
 import queue
 import random
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import partial
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
-from . import _real, cpu
-from .frames import is_learners
+from . import _real
+from .frames import learners_modules
+from .surface import Runtime, surface
 
 pool_module: Any = concurrent.futures.thread
-
-
-class Runtime(Protocol):
-    """What a run puts in place of the primitives; simulated and recorded runs stand behind this one interface."""
-
-    # a virtual one also has `clock_ns`, `wall_ns`, `get_ident`, `current_thread`, `enumerate` and `is_alive`
-
-    virtual: bool  # whether clocks, thread identities and chance are the run's own, too
-    Lock: type[Any]
-    RLock: type[Any]
-    SimpleQueue: type[Any]
-
-    def is_ours(self) -> bool:
-        """Whether the OS thread that asks belongs to the run."""
-
-    def sleep(self, *args: Any, **kwargs: Any) -> None: ...
-    def work(self, seconds: float) -> None: ...
-    def start(self, thread: threading.Thread) -> None: ...
-    def join(self, thread: threading.Thread, timeout: float | None = None) -> None: ...
-    def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int: ...
-
 
 _MISSING = object()
 # The library's local in Python, under the name that CPython's errors give to the one in C.
@@ -85,78 +62,6 @@ class Patches:
     def undo(self) -> None:
         while self._undo:
             self._undo.pop()()
-
-
-def _table(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
-    """What is patched, written once: (owner, name, the runtime's version)."""
-    yield time, "sleep", runtime.sleep
-    yield cpu, "spend", runtime.work
-    for name in ("_exit", "abort", "execv", "execve", "fork", "forkpty"):
-        yield os, name, _refused(f"os.{name}() would end or double the whole notebook; to end a thread, let it return")
-    for name in ("alarm", "setitimer"):
-        yield signal, name, _refused(f"signal.{name}() would stop the clock that ends a stuck run; use threading.Timer")
-    yield signal, "signal", _signal(signal.signal, runtime.virtual)
-    yield _thread, "start_new_thread", runtime.start_new_thread
-    yield _thread, "start_new", runtime.start_new_thread
-    yield threading.Thread, "start", runtime.start
-    yield threading.Thread, "join", runtime.join
-    if runtime.virtual:
-        yield from _virtual_table(runtime)
-
-
-def _virtual_table(runtime: Any) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
-    def seconds(clock: Callable[[], int]) -> Callable[[], float]:
-        return lambda: clock() / 1e9
-
-    clock, wall = runtime.clock_ns, runtime.wall_ns
-    yield time, "monotonic_ns", clock
-    yield time, "perf_counter_ns", clock
-    yield time, "time_ns", wall
-    yield time, "monotonic", seconds(clock)
-    yield time, "perf_counter", seconds(clock)
-    yield time, "time", seconds(wall)
-    for name in ("localtime", "gmtime", "ctime"):
-        yield time, name, _with_default(getattr(time, name), lambda: wall() / 1e9, 0)
-    for name in ("strftime", "asctime"):
-        yield time, name, _with_default(getattr(time, name), lambda: time.localtime(), int(name == "strftime"))
-    yield threading, "get_ident", runtime.get_ident
-    yield _thread, "get_ident", runtime.get_ident
-    yield _thread, "_count", lambda: len(runtime.enumerate()) - 1
-    yield threading, "current_thread", runtime.current_thread
-    yield threading, "currentThread", runtime.current_thread
-    yield threading, "enumerate", runtime.enumerate
-    yield threading, "active_count", lambda: len(runtime.enumerate())
-    yield threading, "activeCount", lambda: len(runtime.enumerate())
-    yield threading.Thread, "is_alive", runtime.is_alive
-
-
-def _refused(why: str) -> Callable[..., Any]:
-    def refuse(*_: Any) -> Any:
-        raise RuntimeError(why)
-
-    return refuse
-
-
-def _signal(real: Callable[..., Any], has_a_clock: bool) -> Callable[..., Any]:
-    def set_handler(number: int, handler: Any) -> Any:
-        if threading.current_thread() is not threading.main_thread():
-            raise ValueError("signal only works in main thread of the main interpreter")
-        if number == getattr(signal, "SIGALRM", None):
-            raise RuntimeError("SIGALRM is the clock that ends a stuck run; use threading.Timer")
-        if number == signal.SIGINT and not has_a_clock:
-            raise RuntimeError("SIGINT is the stop button, and nothing else ends a recorded run")
-        return real(number, handler)
-
-    return set_handler
-
-
-def _with_default(real: Callable[..., Any], default: Callable[[], Any], position: int) -> Callable[..., Any]:
-    def with_default(*args: Any) -> Any:
-        if len(args) == position or (len(args) == position + 1 and args[position] is None):
-            args = (*args[:position], default())
-        return real(*args)
-
-    return with_default
 
 
 def _dispatcher(runtime: Runtime, real: Callable[..., Any], virtual: Callable[..., Any]) -> Callable[..., Any]:
@@ -207,7 +112,7 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
             early[id(vars(owner)[name])] = value
             patches.attribute(owner, name, value)
 
-    for owner, name, virtual in _table(runtime):
+    for owner, name, virtual in surface(runtime):
         if hasattr(owner, name):
             replace(owner, name, _dispatcher(runtime, getattr(owner, name), virtual))
     lock = _factory(runtime, _real.allocate_lock, runtime.Lock)
@@ -274,19 +179,3 @@ def _number(patches: Patches, cls: Any, runtime: Runtime) -> None:
 def _log_start(runtime: Any) -> float | int:
     nanoseconds = runtime.wall_ns()
     return nanoseconds if isinstance(logging._startTime, int) else nanoseconds / 1e9  # type: ignore[attr-defined,no-any-return]
-
-
-_looked_at: list[int] = [0]  # how many modules there were when they were last looked at; there are many
-_ours: list[str] = []
-
-
-def learners_modules() -> list[ModuleType]:
-    """The imported modules that are the learner's own, `__main__` included where it is a script or a notebook."""
-    if _looked_at[0] != len(sys.modules):
-        _ours.clear()
-        for name, module in list(sys.modules.items()):
-            filename = vars(module).get("__file__") if isinstance(module, ModuleType) else ""
-            if is_learners(filename) if filename else name == "__main__":
-                _ours.append(name)
-        _looked_at[0] = len(sys.modules)
-    return [sys.modules[name] for name in _ours if name in sys.modules]

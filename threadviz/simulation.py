@@ -1,6 +1,7 @@
 """One simulated run, whole: what it may share is looked at, the runtime put in place, run, and taken away again."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from . import _real, frames
@@ -29,24 +30,18 @@ def simulate_once(
     kwargs: dict[str, Any],
     policy: Policy,
     seed: int,
-    cores: int | None = None,
+    cores: int | None,
 ) -> Finished:
     """Run `scenario` on the virtual clock.  KeyboardInterrupt and ScheduleMismatch come through; all else is kept."""
     classes = survey(scenario, args, kwargs, (Lock, SimpleQueue))
+    program = partial(scenario, *args, **kwargs)
     with exclusively():
-        return _simulate(scenario, args, kwargs, policy, seed, classes, cores)
+        return _simulate(program, namespaces(scenario), classes, Simulator(policy, cores), seed)
 
 
 def _simulate(
-    scenario: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    policy: Policy,
-    seed: int,
-    classes: list[type],
-    cores: int | None,
+    program: Callable[[], Any], names: list[dict[str, Any]], classes: list[type], simulator: Simulator, seed: int
 ) -> Finished:
-    simulator = Simulator(policy, cores)
     output = Output(lambda: _real.get_ident() == simulator.os_thread)
     runtime = Runtime(simulator, output)
     silent = SilentFutures()
@@ -72,7 +67,7 @@ def _simulate(
 
     def main() -> None:
         try:
-            kept["value"] = scenario(*args, **kwargs)
+            kept["value"] = program()
         except StopRun:
             raise
         except BaseException as error:
@@ -83,7 +78,7 @@ def _simulate(
         runtime.drain_pools()
 
     watchdog = Watchdog(lambda: simulator.progress, simulator.stop, simulator.mark)
-    with watchdog, patched(runtime, namespaces(scenario), seed) as patches:
+    with watchdog, patched(runtime, names, seed) as patches:
         keep_interpreter_settings(patches)
         output.install(patches)
         patches.call_later(output.close)

@@ -104,6 +104,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def cut(text: str, length: int) -> str:
+    """`text` in at most so many characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def error_text(error: BaseException) -> str:
     """'ValueError: no such row', on one line; the learner's own `__str__` may raise."""
     name = type(error).__name__

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
-from .frames import is_learners
+from .frames import is_learners, slots
 from .patching import Patches
 from .trace import Kind
+from .tracing import cut
 
 Note = Callable[[Kind, str, str, int], object]
 
@@ -69,14 +70,13 @@ def _writing(real: Any, note: Note, name_of: Callable[[object], str]) -> Any:
 
 def _is_data(owner: object, name: str) -> bool:
     try:
-        return name in object.__getattribute__(owner, "__dict__")
-    except AttributeError:  # a class with __slots__
-        return any(name in getattr(cls, "__slots__", ()) for cls in type(owner).__mro__)
+        return name in object.__getattribute__(owner, "__dict__") or name in slots(type(owner))
+    except AttributeError:  # a class with __slots__ alone
+        return name in slots(type(owner))
 
 
 def short(value: object) -> str:
     """The value in at most 20 characters; only plain values, as a `repr` of the learner's may do anything."""
     if not isinstance(value, int | float | str | bytes | None.__class__):
         return ""
-    text = repr(value)
-    return text if len(text) <= 20 else text[:19] + "…"
+    return cut(repr(value), 20)

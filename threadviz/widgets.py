@@ -13,8 +13,9 @@ from . import timeline
 from .calls import check_scenario
 from .errors import ThreadvizError
 from .for_real import ForReal
-from .run import RESERVED, Run, record, simulate
+from .run import Run
 from .trace import Trace
+from .verbs import RESERVED, record, simulate
 
 SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
 PATIENCE = 0.1  # seconds, real: a movement that is always followed by newer ones is drawn after so long
@@ -76,11 +77,9 @@ def _without_none(abbreviation: Any) -> Any:
 
 
 def _control(name: str, key: str, abbreviation: Any, default: Any) -> ipywidgets.ValueWidget:
-    if _is_upside_down(abbreviation):
-        raise ValueError(
-            f"the range {abbreviation} for {key!r} of {name}() is upside down; "
-            f"write ({abbreviation[1]}, {abbreviation[0]})"
-        )
+    match abbreviation:
+        case tuple([int() | float() as low, int() | float() as high, *_]) if low > high:
+            raise ValueError(f"the range {abbreviation} for {key!r} of {name}() is upside down; write ({high}, {low})")
     try:
         control = ipywidgets.interactive.widget_from_abbrev(abbreviation, default)
     except (TypeError, ValueError) as error:
@@ -92,13 +91,6 @@ def _control(name: str, key: str, abbreviation: Any, default: Any) -> ipywidgets
         control.style = {"description_width": "initial"}
         control.layout.width = "330px"
     return control
-
-
-def _is_upside_down(abbreviation: Any) -> bool:
-    if not isinstance(abbreviation, tuple) or len(abbreviation) < 2:
-        return False
-    low, high = abbreviation[:2]
-    return isinstance(low, int | float) and isinstance(high, int | float) and low > high
 
 
 class Interaction(ipywidgets.VBox):  # type: ignore[misc]
@@ -121,28 +113,15 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         self._run: Run | None = None
         self.for_real = ForReal(lambda: record(self._scenario, **self._values(real=True)), self._beside)
         self.draws = 0
-        seed = ipywidgets.IntSlider(
-            0, 0, 20, description="shuffle the order (0: no)", style={"description_width": "initial"}
-        )
-        seed.layout.width = "330px"
-        self.controls = {**controls, "seed": seed}
+        seed = ipywidgets.IntSlider(0, 0, 20, description="shuffle the order (0: no)")
+        self.controls = {**controls, "seed": _control("interact", "seed", seed, inspect.Parameter.empty)}
         self._outcome = ipywidgets.HTML()
-        self._picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width=_WIDTH, max_width="100%"))
+        self._picture = ipywidgets.Image(format="png", layout={"width": _WIDTH, "max_width": "100%"})
         self._log = ipywidgets.HTML()
         self._words = ipywidgets.HTML()
-        rows = ipywidgets.Layout(flex_flow="row wrap", width=_WIDTH)
-        super().__init__(
-            [
-                ipywidgets.HBox(
-                    [c for c in self.controls.values() if isinstance(c, ipywidgets.DOMWidget)], layout=rows
-                ),
-                self._outcome,
-                self._picture,
-                self._log,
-                self._words,
-                self.for_real,
-            ]
-        )
+        seen = [control for control in self.controls.values() if isinstance(control, ipywidgets.DOMWidget)]
+        rows = ipywidgets.HBox(seen, layout={"flex_flow": "row wrap", "width": _WIDTH})
+        super().__init__([rows, self._outcome, self._picture, self._log, self._words, self.for_real])
         for control in self.controls.values():
             control.observe(self._moved, "value")
         self._redraw()
@@ -208,7 +187,8 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         return trace
 
     def _say(self, text: str) -> None:
-        self._outcome.value = _large(text)
+        large = "font-size: 1.5em; font-weight: bold"
+        self._outcome.value = f'<div role="status" style="{large}">{html.escape(text)}</div>'
 
     def _show_nothing(self, why: str) -> None:
         """An old picture must not stand under a new setting."""
@@ -259,10 +239,6 @@ def _log_text(run: Run) -> str:
     if len(run.log) > _LOG_LINES:
         lines.append(f"and {len(run.log) - _LOG_LINES} more lines")
     return "\n".join(lines)
-
-
-def _large(text: str) -> str:
-    return f'<div role="status" style="font-size: 1.5em; font-weight: bold">{html.escape(text)}</div>'
 
 
 def _pre(text: str) -> str:

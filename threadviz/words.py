@@ -1,7 +1,7 @@
 """The whole picture in words: for readers who do not see it, and for tools that compare only words."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from statistics import median
@@ -20,6 +20,7 @@ from threadviz.causality import (
 from threadviz.trace import Held, Lane, Span, Trace, TraceEvent, Wait
 
 _Interval = TypeVar("_Interval", Span, Held)
+_Item = TypeVar("_Item")
 THREADS, ITEMS, LOST, NOTES, QUEUES = 10, 8, 6, 3, 4  # as many are told one by one; the rest is counted
 
 
@@ -37,15 +38,13 @@ def describe(trace: Trace, title: str = "") -> str:
         lines.append(f"and {_count(left_out, 'more thread')}, left out here")
     if not trace.lanes:
         lines.append("no thread did anything")
-    lines += gil_sentences(trace)
-    lines += queue_sentences(trace)
+    lines += _gil(trace)
+    lines += _first(queue_lives(trace), _fullness, QUEUES, "and {} more queue{s}")
     lines += lost_sentences(trace)
     if trace.waits:
         lines.append(deadlock_sentence(trace))
     lines.append(f"in all: {_totals(trace)} ({trace.clock} seconds)")
-    lines += [f"note: {clean(note)}" for note in trace.notes[:NOTES]]
-    if len(trace.notes) > NOTES:
-        lines.append(f"and {_count(len(trace.notes) - NOTES, 'more note')}")
+    lines += _first(trace.notes, lambda note: f"note: {clean(note)}", NOTES, "and {} more note{s}")
     return "\n".join(lines)
 
 
@@ -67,16 +66,13 @@ def clean(text: str) -> str:
     return "".join("\ufffd" if unicodedata.category(char) in hidden else char for char in text)
 
 
-def queue_sentences(trace: Trace) -> list[str]:
-    """Return a sentence for each queue: how full it was, and how many items went from one thread to another."""
-    lives = queue_lives(trace)
-    lines = [_fullness(life) for life in lives[:QUEUES]]
-    if len(lives) > QUEUES:
-        lines.append(f"and {_count(len(lives) - QUEUES, 'more queue')}")
-    return lines
+def _first(items: Sequence[_Item], tell: Callable[[_Item], str], most: int, rest: str) -> list[str]:
+    """Tell so many items at most, and how many more there are."""
+    more = len(items) - most
+    return [tell(item) for item in items[:most]] + [rest.format(more, s="s" if more > 1 else "")] * (more > 0)
 
 
-def gil_sentences(trace: Trace) -> list[str]:
+def _gil(trace: Trace) -> list[str]:
     """Return a sentence on who held the GIL, where threads took turns."""
     turns = gil_turns(trace)
     if not turns:
@@ -109,11 +105,8 @@ def lost_sentence(trace: Trace, lost: LostUpdate) -> str:
 
 def lost_sentences(trace: Trace) -> list[str]:
     """Return a sentence for each lost update, the later ones counted in one."""
-    lost = lost_updates(trace)
-    lines = [lost_sentence(trace, each) for each in lost[:LOST]]
-    if len(lost) > LOST:
-        lines.append(f"and {_count(len(lost) - LOST, 'more update')} lost in the same way")
-    return lines
+    rest = "and {} more update{s} lost in the same way"
+    return _first(lost_updates(trace), lambda lost: lost_sentence(trace, lost), LOST, rest)
 
 
 def lost_summary(trace: Trace) -> str:
@@ -137,9 +130,7 @@ def lost_summary(trace: Trace) -> str:
 def deadlock_sentence(trace: Trace) -> str:
     """Say who waits for whom for ever."""
     cycle = deadlock_cycle(trace)
-    waits = [_waits_for(wait) for wait in (cycle or trace.waits)[:LOST]]
-    if more := len(cycle or trace.waits) - LOST:
-        waits += [f"and {more} more"] if more > 0 else []
+    waits = _first(cycle or trace.waits, _waits_for, LOST, "and {} more")
     start = "deadlock, nobody can go on: " if cycle else "deadlock, nobody is left to end these waits: "
     return start + "; ".join(waits)
 
@@ -163,11 +154,13 @@ def _life(trace: Trace, index: int, lane: Lane) -> str:
         for span in lane.spans
         if span.end > span.start or span.state in ("waiting", "blocked")
     ]
-    items = _summed(done) or ["runs without waiting" if lane.spans else "does nothing"]
-    if len(items) > ITEMS:
-        items = [*items[:ITEMS], f"and {len(items) - ITEMS} more"]
+    items = _first(_summed(done), str, ITEMS, "and {} more")
+    items = items or ["runs without waiting" if lane.spans else "does nothing"]
     items += _holding(lane)
-    items += _failures(trace, index)
+    failed = [event for event in trace.events if event.lane == index and event.kind == "failed"]
+    items += _first(
+        failed, lambda event: f"a call in it raises {_error(event)}", NOTES, "and {} more call{s} in it raised"
+    )
     match lane.ending:
         case "raised":
             error = next((e for e in trace.events if e.lane == index and e.kind == "error"), None)
@@ -177,13 +170,6 @@ def _life(trace: Trace, index: int, lane: Lane) -> str:
         case "stopped":
             items.append(f"stopped at {seconds(lane.end)}")
     return "; ".join(items)
-
-
-def _failures(trace: Trace, index: int) -> Iterable[str]:
-    failed = [event for event in trace.events if event.lane == index and event.kind == "failed"]
-    yield from (f"a call in it raises {_error(event)}" for event in failed[:NOTES])
-    if len(failed) > NOTES:
-        yield f"and {_count(len(failed) - NOTES, 'more call')} in it raised"
 
 
 def _error(event: TraceEvent) -> str:

@@ -1,0 +1,135 @@
+"""`simulate` and `record`: the verbs that make a `Run` of a scenario."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .calls import call_text, check_scenario
+from .recording import record_once
+from .run import Run
+from .schedule import InOrder, Policy, Replay, Schedule, Shuffle
+
+RESERVED = ("seed", "schedule", "cores")  # simulate's own options
+
+
+def simulate(
+    scenario: Callable[..., Any],
+    /,
+    *args: Any,
+    seed: int | None = None,
+    schedule: Schedule | str | None = None,
+    cores: int | None = None,
+    **kwargs: Any,
+) -> Run:
+    """Run a scenario on the virtual clock: `time.sleep(2)` moves the clock by two seconds and costs no time.
+
+    Parameters
+    ----------
+    scenario : callable
+        Builds its own state and uses threads; plain Python.  Called with the other arguments.
+    seed : int, optional
+        Shuffles the order in which threads that can go on do so; the same seed gives the same run.  It also seeds
+        `random`.  Without one each thread goes on until it must wait.
+    schedule : Schedule or str, optional
+        Choices to replay, from `Run.schedule`; ScheduleMismatch when the code has changed.
+    cores : int, optional
+        For `tv.work`: a Python without the GIL, on so many cores.  Without a number there is the GIL, one thread
+        computes at a time, and a turn takes what `sys.getswitchinterval()` says.
+
+    Returns
+    -------
+    Run
+        Also for a scenario that raises, deadlocks or never ends: `Run.result()` raises what went wrong.
+
+    Raises
+    ------
+    MadeOutside
+        The scenario can reach a lock, queue, event, thread-local or pool that it has not made itself.
+    ScheduleMismatch
+        The schedule was made for other code.
+    AlreadyRunning
+        Another run is going on.
+    KeyboardInterrupt
+        The stop button: afterwards nothing is patched.
+    TypeError, ValueError
+        In one sentence, for what is no scenario, no call of it, or no seed, schedule or number of cores.
+
+    Examples
+    --------
+    >>> import threading, time
+    >>> def nap():
+    ...     sleeper = threading.Thread(target=time.sleep, args=(2,))
+    ...     sleeper.start()
+    ...     sleeper.join()
+    ...     return "rested"
+    >>> run = simulate(nap)
+    >>> run.result(), run.duration
+    ('rested', 2.0)
+    """
+    check_scenario(scenario, "simulate", RESERVED)
+    call = call_text(scenario, args, kwargs)
+    policy = _policy(seed, schedule)
+    _check_cores(cores)
+    from .simulation import simulate_once  # greenlet only where something is simulated: its import turns the GIL on
+
+    done = simulate_once(scenario, args, kwargs, policy, 0 if seed is None else seed, cores)
+    return Run(call, done, seed, cores)
+
+
+def record(scenario: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
+    """Run a scenario on real OS threads, in real time, and write down what they do.
+
+    Parameters
+    ----------
+    scenario : callable
+        Uses threads; plain Python.  Called with the other arguments.
+
+    Returns
+    -------
+    Run
+        Its clock is real: times are seconds since the start.  The trace notes say what recording took and what it did
+        not see, such as waits for locks that were made outside the scenario.  A deadlock ends after some tenths of a
+        second.
+
+    Raises
+    ------
+    AlreadyRunning
+        Another run is going on.
+    KeyboardInterrupt
+        The stop button: afterwards nothing is patched, and threads that can be ended are.
+    TypeError
+        In one sentence, for what is no scenario or no call of it.
+
+    Examples
+    --------
+    >>> import threading, time
+    >>> def nap():
+    ...     sleeper = threading.Thread(target=time.sleep, args=(0.01,))
+    ...     sleeper.start()
+    ...     sleeper.join()
+    ...     return "rested"
+    >>> run = record(nap)
+    >>> run.result(), run.clock, run.duration >= 0.01
+    ('rested', 'real', True)
+    """
+    check_scenario(scenario, "record", ())
+    call = call_text(scenario, args, kwargs)
+    return Run(call, record_once(scenario, args, kwargs))
+
+
+def _policy(seed: int | None, schedule: Schedule | str | None) -> Policy:
+    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+        raise TypeError(f"seed must be a whole number or None, not {seed!r}")
+    if isinstance(schedule, str):
+        schedule = Schedule.parse(schedule)
+    if schedule is not None:
+        return Replay(schedule)
+    return InOrder() if seed is None else Shuffle(seed)
+
+
+def _check_cores(cores: int | None) -> None:
+    if cores is None:
+        return
+    if not isinstance(cores, int) or isinstance(cores, bool):
+        raise TypeError(f"cores must be a whole number, or None for one GIL, not {cores!r}")
+    if cores < 1:
+        raise ValueError(f"cores must be 1 or more, or None for one GIL, not {cores!r}")
