@@ -19,7 +19,7 @@ from threadviz.drawing import STYLES
 from threadviz.layout import MOST_LANES, lay_out, left_margin
 from threadviz.lettering import fit, fit_middle, width, wrap
 from threadviz.timeline import Timeline, plot
-from threadviz.trace import Lane, Span, Trace, TraceEvent
+from threadviz.trace import Held, Lane, Span, Trace, TraceEvent
 
 from . import traces
 
@@ -437,6 +437,41 @@ def test_plot_draws_on_axes_that_somebody_else_made():
 
 def test_margin_fits_the_widest_name():
     assert left_margin(traces.named("a", "a" * 20)) > left_margin(traces.named("a")) + 50
+
+
+@pytest.mark.parametrize("label", ["sleep 0.1", "off the CPU", "waits for total.lock, held by page 4", "Queue.put"])
+def test_narrow_bar_shows_no_stub_of_its_label(label):
+    shown = set()
+    for wide in range(120, 700, 5):
+        spans = (Span("blocked", 0, 0.2, label), Span("running", 0.2, 1))
+        shown |= {each.text for each in lay_out(Trace((Lane("A", spans),), duration=1), wide).labels[:1]}
+    whole = {label, label.split(", ")[0]} | {word for word in label.split(" ")[:1] if len(word) > 3}
+    assert label.split(", ")[0] in shown
+    assert all(text in whole or text[:-1] in label and len(text) > 14 for text in shown if text != "running 0.80 s")
+
+
+def test_value_that_cannot_be_shown_leaves_the_name_alone():
+    lanes = (Lane("A", (Span("running", 0, 2),)), Lane("B", (Span("running", 0, 2),)))
+    events = (TraceEvent(0.5, 0, "write", "slot.message", ""), TraceEvent(1.5, 1, "read", "slot.message", ""))
+    texts = [label.text for label in lay_out(Trace(lanes, events, duration=2), 700).labels]
+    assert "writes message" in texts and "reads message" in texts
+
+
+def test_name_of_a_lock_stands_at_its_stripe_or_nowhere():
+    work = Span("running", 0, 1)
+    waits = Span("waiting", 0, 0.55), Span("running", 0.55, 0.58), Span("waiting", 0.58, 0.62), Span("running", 0.62, 1)
+    above, holder, below = Lane("above", (work,)), Lane("A", (work,), (Held("lock", 0.5, 0.55),)), Lane("B", waits)
+    events = (
+        TraceEvent(0.55, 1, "release", "lock"),
+        TraceEvent(0.55, 2, "acquire", "lock", cause=0),
+        TraceEvent(0.62, 0, "release", "other"),
+        TraceEvent(0.62, 2, "acquire", "other", cause=2),
+    )
+    for wide in range(500, 1000, 20):
+        picture = lay_out(Trace((above, holder, below), events, duration=1), wide)
+        assert len(picture.arrows) == 2
+        for label in picture.labels:
+            assert label.text != "holds lock" or label.x <= picture.held[0][2] + 20
 
 
 def test_texts_are_shortened_to_the_room_they_have():

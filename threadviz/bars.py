@@ -8,6 +8,9 @@ from threadviz.picture import INK, LETTERS, SMALL, Label, Picture, Row
 from threadviz.trace import Held, Lane, Span, Trace
 
 TICK, STRIPE, STRIPES = 3.0, 4.0, 3
+ASIDE = 12.0  # from the end of a stripe to its name, at most
+LEAST_CUT = 14  # letters that a label keeps which is cut
+LEAST_WORD = 4  # letters of a word that stands for its label: "waits" and "work" do, "off" of "off the CPU" does not
 
 
 def add_bar(picture: Picture, row: Row, lane: Lane, stop: float) -> int:
@@ -61,11 +64,20 @@ def _label(picture: Picture, row: Row, span: Span, left: float, right: float) ->
     if right - left < 24 or not span.label:
         return
     size = LETTERS if picture.roomy else SMALL
-    text = fit(printable(span.label), right - left - 10, size)
+    text = _label_that_fits(printable(span.label), right - left - 10, size)
     solid = span.state == "running"
     if text:
         colour = "#FFFFFF" if solid else INK
         picture.labels.append(Label((left + right) / 2, row.middle, text, size, "center", colour, False, not solid))
+
+
+def _label_that_fits(label: str, room: float, size: float) -> str:
+    """Return the label, or as much of it as says what goes on: a stub such as "waits f…" does not."""
+    text = fit(label, room, size)
+    if not text or text[-1] != "…" or len(text) > LEAST_CUT:
+        return text
+    word = label.split(" ")[0]
+    return word if len(word) >= LEAST_WORD and width(word, size) <= room else ""
 
 
 def stripes(lane: Lane) -> int:
@@ -107,7 +119,9 @@ def add_held(picture: Picture, row: Row, lane: Lane, at: int, stop: float) -> No
             limit = picture.x(pieces[i + 1][0]) if i + 1 < len(pieces) else picture.width
             y = row.bottom + 2 + picture.stripes * (STRIPE + 1) + 6
             for text in _told_as(locks, told):
-                x = picture.place(("below", at), width(text, SMALL) + 6, left, limit)
+                wide = width(text, SMALL) + 6
+                # a name that begins far from its stripe would seem to belong to another
+                x = picture.place(("below", at), wide, left, min(limit, right + ASIDE + wide))
                 if x is not None:
                     picture.labels.append(Label(x + 4, y, text, SMALL))
                     told = locks

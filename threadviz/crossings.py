@@ -162,6 +162,8 @@ def _side_by_side(wanted: list[float], taken: list[Point], right: float) -> list
 
 def _texts(trace: Trace, event: TraceEvent, over: TraceEvent | None, names: dict[str, str]) -> list[str]:
     what, value = printable(names[event.what]), fit(printable(event.value), 90, SMALL) or "…"
+    if value == "…" and over is None:
+        return [f"{event.kind}s {what}"]
     if event.kind == "read":
         return [f"reads {what} = {value}", f"reads {value}"]
     name = f"{what} = {value}" if len(names) > 1 else value

@@ -55,8 +55,8 @@ def add_strips(picture: Picture, trace: Trace, top: float, end: float, stop: flo
     for turn in gil_turns(trace):
         left, until = picture.x(turn.start), picture.x(turn.end)
         picture.boxes["running"].append((left, top + 10, max(until - 2, left + 1), top + GIL - 4))
-        name = fit_middle(printable(trace.lanes[turn.lane].name), until - left - 6, SMALL) if until - left > 30 else ""
-        if name:
+        name = printable(trace.lanes[turn.lane].name)
+        if width(name, SMALL) <= until - left - 4:
             middle = Label((left + until) / 2, top + GIL / 2 + 3, name, SMALL, "center", "#FFFFFF")
             picture.labels.append(middle)
     top += _gil_height(trace)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import TimeoutError as TooLate
 
 pytestmark = pytest.mark.browser
 
@@ -13,12 +12,14 @@ ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PATIENCE = 60_000  # milliseconds
 BROKEN = "text=/model not found|Error displaying widget|Error creating widget|Failed to load model/i"
-# JupyterLab takes cells that are out of sight off the page; a learner scrolls, a test looks at all of them
 PANEL = "[...(window.jupyterapp?.shell.widgets('main') ?? [])].find(w => w.content?.widgets && w.sessionContext)"
-SHOW_ALL = f"""() => {{
+# JupyterLab first has an empty notebook, then cells of which it puts on the page what is in sight, and the others
+# in idle time. A change of its windowing mode before the last of them would leave the others off for good.
+OPENED = f"""() => {{
     const panel = {PANEL};
-    window.jupyterapp.shell.activateById(panel.id);
-    panel.content.notebookConfig = {{...panel.content.notebookConfig, windowingMode: 'none'}};
+    return panel?.context.isReady && panel.sessionContext.session?.kernel?.status === 'idle'
+        && panel.content.widgets.length === panel.content.model.cells.length
+        && panel.content.widgets.every(cell => !cell.isPlaceholder());
 }}"""
 STATE = f"""() => {{
     const panel = {PANEL};
@@ -33,9 +34,7 @@ STATE = f"""() => {{
 
 def open_notebook(page, address):
     page.goto(address)
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE)
-    page.wait_for_function(f"() => {PANEL}?.sessionContext.session?.kernel?.status === 'idle'", timeout=PATIENCE)
-    page.evaluate(SHOW_ALL)
+    page.wait_for_function(OPENED, timeout=PATIENCE)
 
 
 def run_all(page):
@@ -48,6 +47,27 @@ def run_all(page):
     )
     page.wait_for_timeout(1000)
     return page.evaluate(STATE)
+
+
+def first_widget(page):
+    """The first sliders with their picture."""
+    widget = page.locator(".jp-OutputArea-output .widget-vbox:has(img)").first
+    widget.wait_for(timeout=PATIENCE)
+    return widget
+
+
+def move_slider(widget, key, times=1):
+    slider = widget.locator("[role=slider]").first
+    slider.focus()
+    for _ in range(times):
+        slider.press(key)
+
+
+def wait_until(widget, condition, value=None):
+    """Wait for a JavaScript `condition` on `widget` and `value`."""
+    widget.page.wait_for_function(
+        f"([widget, value]) => {condition}", arg=[widget.element_handle(), value], timeout=30_000
+    )
 
 
 def write_notebook(path, source):
@@ -70,17 +90,14 @@ def test_chapter_shows_its_pictures_before_anything_is_run(page, lab, chapter):
     open_cells = [cell for cell in stored.cells if not cell.metadata.get("jupyter", {}).get("outputs_hidden")]
     pictures = [o for cell in open_cells for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
     assert pictures
-    for attempt in range(3):  # a busy JupyterLab may put cells on the page before it hears that it shall show all
-        try:
-            page.wait_for_function(
-                "count => document.querySelectorAll('.jp-OutputArea-output img').length >= Math.min(count, 1)",
-                arg=len(pictures),
-                timeout=PATIENCE / 2,
-            )
-            break
-        except TooLate:
-            assert attempt < 2, page.locator(".jp-OutputArea-output img").count()
-            open_notebook(page, lab(chapter))
+    page.wait_for_function(
+        """count => {
+            const shown = [...document.querySelectorAll('.jp-OutputArea-output img')];
+            return shown.length === count && shown.every(image => image.naturalWidth > 0);
+        }""",
+        arg=len(pictures),
+        timeout=PATIENCE,
+    )
     assert page.locator(BROKEN).count() == 0
     screenshot(page, f"{chapter}-opened")
 
@@ -92,21 +109,14 @@ def test_chapter_runs_and_answers_the_keyboard(page, lab, chapter):
     assert state["errors"] == []
     page.wait_for_selector(".widget-slider [role=slider]", timeout=PATIENCE)
     assert page.locator(BROKEN).count() == 0
-    widget = page.locator(".jp-OutputArea-output .widget-vbox:has(img)").first
+    widget = first_widget(page)
     widget.scroll_into_view_if_needed()
     screenshot(page, f"{chapter}-first")
-    picture, outcome = widget.locator("img").get_attribute("src"), widget.inner_text()
-    slider = widget.locator("[role=slider]").first
-    slider.focus()
-    for _ in range(3):
-        slider.press("ArrowRight")
-    page.wait_for_function(
-        "([image, source]) => image.src !== source",
-        arg=[widget.locator("img").element_handle(), picture],
-        timeout=30_000,
-    )
+    picture, words = widget.locator("img").get_attribute("src"), widget.inner_text()
+    move_slider(widget, "ArrowRight", times=3)
+    wait_until(widget, "widget.querySelector('img').src !== value", picture)
     page.wait_for_timeout(500)
-    assert widget.inner_text() != outcome
+    assert widget.inner_text() != words
     assert page.alerts == []
     screenshot(page, f"{chapter}-moved")
 
@@ -126,8 +136,7 @@ tv.interact(hostile, sleep=(0.0, 2.0))
     write_notebook(folder / "hostile.ipynb", source)
     open_notebook(page, lab("hostile.ipynb"))
     assert run_all(page)["errors"] == []
-    widget = page.locator(".jp-OutputArea-output .widget-vbox:has(img)").first
-    widget.wait_for(timeout=PATIENCE)
+    widget = first_widget(page)
     widget.locator("summary").click()
     page.wait_for_timeout(1000)
     text = widget.inner_text()
@@ -152,20 +161,13 @@ ui
     write_notebook(folder / "endless.ipynb", source)
     open_notebook(page, lab("endless.ipynb"))
     assert run_all(page)["errors"] == []
-    widget = page.locator(".jp-OutputArea-output .widget-vbox:has(img)").first
-    slider = widget.locator("[role=slider]").first
-    slider.focus()
-    slider.press("ArrowRight")
+    widget = first_widget(page)
+    move_slider(widget, "ArrowRight")
     page.wait_for_timeout(1000)
     page.evaluate("() => { window.jupyterapp.commands.execute('kernelmenu:interrupt') }")
-    page.wait_for_function(
-        "widget => widget.innerText.includes('stopped')", arg=widget.element_handle(), timeout=30_000
-    )
-    slider.focus()
-    slider.press("ArrowLeft")
-    page.wait_for_function(
-        "widget => widget.innerText.includes('ended after 1')", arg=widget.element_handle(), timeout=30_000
-    )
+    wait_until(widget, "widget.innerText.includes('stopped')")
+    move_slider(widget, "ArrowLeft")
+    wait_until(widget, "widget.innerText.includes('ended after 1')")
 
 
 def test_button_shows_real_threads_under_the_simulated_ones_and_a_repetition_is_cancelled(page, lab, folder):
@@ -184,21 +186,17 @@ tv.interact(naps, workers=(1, 8))
     write_notebook(folder / "real.ipynb", source)
     open_notebook(page, lab("real.ipynb"))
     assert run_all(page)["errors"] == []
-    widget = page.locator(".jp-OutputArea-output .widget-vbox:has(img)").first
-    widget.wait_for(timeout=PATIENCE)
+    widget = first_widget(page)
     assert widget.locator("img").count() == 1
-    shown = widget.element_handle()
     widget.get_by_role("button", name="run for real").click()
-    page.wait_for_function("widget => widget.querySelectorAll('img').length === 2", arg=shown, timeout=30_000)
-    page.wait_for_function("widget => /outcomes of [2-9] runs/.test(widget.innerText)", arg=shown, timeout=30_000)
+    wait_until(widget, "widget.querySelectorAll('img').length === 2")
+    wait_until(widget, "/outcomes of [2-9] runs/.test(widget.innerText)")
     screenshot(page, "real")
     widget.get_by_role("button", name="cancel").click()
-    page.wait_for_function("widget => !widget.querySelector('button').disabled", arg=shown, timeout=30_000)
+    wait_until(widget, "!widget.querySelector('button').disabled")
     assert "outcomes of 20 runs" not in widget.inner_text()
-    slider = widget.locator("[role=slider]").first
-    slider.focus()
-    slider.press("ArrowRight")
-    page.wait_for_function("widget => widget.innerText.includes('outcome: 3')", arg=shown, timeout=30_000)
+    move_slider(widget, "ArrowRight")
+    wait_until(widget, "widget.innerText.includes('outcome: 3')")
     # what was run for real belongs to another setting
-    page.wait_for_function("widget => widget.querySelectorAll('img').length === 1", arg=shown, timeout=30_000)
+    wait_until(widget, "widget.querySelectorAll('img').length === 1")
     assert page.alerts == []
