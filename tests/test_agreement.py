@@ -4,6 +4,8 @@ import ast
 import json
 import os
 import re
+import threading
+import time
 from collections import Counter, defaultdict
 from functools import partial
 from pathlib import Path
@@ -209,3 +211,34 @@ def test_recorded_run_agrees_with_the_simulated_one(scenario, ordered, monkeypat
 def test_lock_of_a_condition_is_taken_again_after_the_wait_in_both(monkeypatch):
     hurry(monkeypatch, FASTER)
     assert taken(tv.record(programs.condition)) == taken(tv.simulate(programs.condition))
+
+
+def test_wait_for_a_condition_names_who_notified_and_then_who_holds_its_lock_in_both(monkeypatch):
+    def hand_over():
+        ready, items = threading.Condition(), []
+
+        def take():
+            with ready:
+                while not items:
+                    ready.wait()
+
+        taker = threading.Thread(target=take, name="taker")
+        taker.start()
+        time.sleep(1)
+        with ready:
+            items.append("order")
+            ready.notify()
+            time.sleep(1)
+        taker.join()
+
+    hurry(monkeypatch, FASTER)
+    for run in (tv.record(hand_over), tv.simulate(hand_over)):
+        spans = [(span.state, span.label) for span in run.trace.lanes[1].spans if span.state in ("blocked", "waiting")]
+        assert spans == [("blocked", "Condition.wait"), ("waiting", "waits for ready, held by MainThread")]
+        events = run.trace.events
+        told = [
+            (event.kind, events[event.cause].kind, events[event.cause].what)
+            for event in events
+            if event.lane == 1 and event.cause is not None and event.kind != "begin"
+        ]
+        assert told == [("wake", "call", "Condition.notify"), ("acquire", "release", "ready")]

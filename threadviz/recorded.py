@@ -118,7 +118,7 @@ class Lock:
             return got
         name, line, outermost = frames.user_call(f"{type(self).__name__}.acquire")
         described: Described
-        if self._told and (outermost is None or name.endswith((".acquire", ".__enter__"))):
+        if self._told and (outermost is None or name.endswith((".acquire", ".__enter__", ".wait", ".wait_for"))):
             if not self._name:
                 self._find_name()
             described = ("waiting", "", line, self, self._name)  # who held it is found out in `assembly`
