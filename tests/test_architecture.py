@@ -24,8 +24,10 @@ ORDER = [
     "outside",
     "schedule",
     "finished",
+    "tracks",
     "recorder",
-    "recorded",
+    "recorded_locks",
+    "recorded_queue",
     "assembly",
     "cores",
     "tasks",
@@ -59,7 +61,7 @@ ORDER = [
     "__main__",
 ]
 LONG = 250  # lines
-LONGER = {"recorded", "recorder", "scheduler"}
+LONGER = {"scheduler"}
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 import threadviz as tv
-from threadviz import recorder, recording, scheduler, tasks
+from threadviz import recording, scheduler, tasks, tracks
 from threadviz.tracing import error_text
 
 from . import programs
@@ -58,7 +58,7 @@ def low_limits(monkeypatch, request):
         monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
         for name, limit in (("MAX_EVENTS", 20_000), ("MAX_SWITCHES", 50_000), ("MAX_THREADS", 1_000)):
             monkeypatch.setattr(scheduler, name, limit)
-    monkeypatch.setattr(recorder, "MAX_THREADS", 50)
+    monkeypatch.setattr(tracks, "MAX_THREADS", 50)
     monkeypatch.setattr(recording, "MAX_LINES", 20_000)
     hurry(monkeypatch, FASTER)
     monkeypatch.setattr("sys.stdin", io.StringIO())

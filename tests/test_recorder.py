@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 import threadviz as tv
-from threadviz import _real, assembly, finished, recorded, recorder, recording
+from threadviz import _real, assembly, finished, recorded_locks, recorder, recording, tracks
 
 from . import programs
 
@@ -246,7 +246,7 @@ def test_daemon_that_would_go_on_for_ever_is_abandoned_and_ended(keep_busy):
 
 
 def test_thread_that_outlives_the_run_is_named(monkeypatch):
-    monkeypatch.setattr(recorder, "GRACE", 0.05)
+    monkeypatch.setattr(tracks, "GRACE", 0.05)
     end, other_end = os.pipe()
 
     def main():
@@ -342,7 +342,7 @@ def test_lock_made_before_the_run_gives_a_note_and_no_wrong_picture():
 
 
 def test_cap_is_told_and_ends_the_picture(monkeypatch):
-    monkeypatch.setattr(recorder, "MAX_NOTES", 1000)
+    monkeypatch.setattr(tracks, "MAX_NOTES", 1000)
     monkeypatch.setattr(assembly, "MAX_NOTES", 1000)
 
     def busy():
@@ -366,7 +366,7 @@ def test_recording_says_what_it_took():
 
 def test_cost_of_recording_is_that_of_a_lock_in_the_learners_code(monkeypatch):
     looked = []
-    monkeypatch.setattr(recorded.Lock, "_place", lambda *_: looked.append(1))
+    monkeypatch.setattr(recorded_locks.Lock, "_place", lambda *_: looked.append(1))
     cost = recording._overhead(1_000_000)
     assert looked == []
     assert float(cost.split()[-2]) > 0 and "e+" not in cost

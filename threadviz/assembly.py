@@ -5,9 +5,10 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
-from .recorder import GAP, MAX_NOTES, Described, LockNote, Note, Place, Recorder, Track
+from .recorder import Recorder
 from .trace import Trace, TraceEvent, Wait
 from .tracing import printable
+from .tracks import GAP, MAX_NOTES, Described, LockNote, Note, Place, Track
 
 
 def assemble(recorder: Recorder, notes: list[Note | LockNote], ended: int, told: list[str]) -> Trace:

@@ -1,78 +1,22 @@
 """Notes what real OS threads do on the real clock: the simulator's surface, over the real primitives.
 
-Every thread appends plain tuples to one list, which costs a fraction of a microsecond; lanes and spans are made of
-them afterwards, in `assembly.py`.  A wait lasts at most a slice before it looks whether the run is being ended, so
-that a deadlock ends by itself and no thread is left.
+A wait lasts at most a slice before it looks whether the run is being ended, so that a deadlock ends by itself and no
+thread is left.
 """
 
 import operator
-import sys
 import threading
 from collections.abc import Callable
-from functools import partial
 from time import perf_counter_ns
-from types import CodeType
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from . import _real, cpu, frames
-from .output import Output
-from .patching import Patches, pool_module
-from .trace import Kind, State
-from .tracing import Row, error_text, printable
-from .watchdog import StopRun, raise_in, raise_on_next_line
-
-MAX_NOTES = 200_000  # of a run; what comes later is not kept
-MAX_THREADS = 10_000  # of a run
-SLICE = 0.1  # seconds, real: how long a wait lasts before it looks about
-GAP = 1_000_000  # nanoseconds: between two looks at the clock, so long that the thread was off the CPU
-GRACE = 1.0  # seconds, real: for the threads that are left at the end, to follow the request to end
-
-Place = tuple[CodeType, int]  # code and the offset of an instruction in it: a line that nobody has looked up yet
-# nanoseconds, thread, kind, what, value, line, cause
-Note = tuple[int, "Track", str, Any, Any, int | Place | None, Any]
-# the same of a lock that was got or let go: nanoseconds, OS thread's identity, kind, lock, code, offset, cause
-LockNote = tuple[int, int, str, Any, CodeType | None, int | None, Any]
-# a wait: its state and label, where it is, who ends it or the lock that it is for, and what a deadlock calls that
-Described = tuple[State, str, int | Place | None, Any, str]
+from .tracing import printable
+from .tracks import GAP, SLICE, Described, Track, Tracks
 
 
-class Track(Row):
-    """A recorded thread; its lane is keyed by our own number, as an OS thread's identity is used again."""
-
-    def __init__(self, recorder: "Recorder", thread: threading.Thread, started_by: Note | None) -> None:
-        super().__init__(len(recorder.all), 0)
-        self.recorder = recorder
-        self.thread = thread
-        self.started_by = started_by
-        self.begun = False
-        self.end: Note | None = None
-        self.quiet = False  # inside `Thread.start`, whose own waits are nobody's business
-        self.turns = 0  # waits so far
-        self.waiting: tuple[int, Described] | None = None  # since when, and for what
-        self.working: tuple[int, int, str, int | None] | None = None  # since when, and until when it was seen to
-        self.hopeless: Callable[[], bool] | None = None  # whether a wait without a time-out still waits for something
-        self.requests = 0  # to end, raised in its waits so far
-        self.gone = False
-
-    @property
-    def name(self) -> str:
-        return printable(self.thread.name)
-
-    @property
-    def daemon(self) -> bool:
-        return self.number > 0 and self.thread.daemon
-
-    def is_alive(self) -> bool:
-        try:
-            alive = _real.is_alive(self.thread)
-        except Exception:  # a subclass with a `_stop` of its own breaks CPython 3.11's `is_alive`
-            alive = False
-        # and a time-out of `join` that is too long makes CPython 3.11 take a thread for stopped
-        return alive or (not self.gone and self.thread.ident in sys._current_frames())
-
-
-class Recorder:
-    """One recorded run: its threads and their notes."""
+class Recorder(Tracks):
+    """One recorded run, behind the surface that `patching` puts in place."""
 
     newest: ClassVar["Recorder"]  # that of the run that is going on; locks made in it keep a reference
     virtual = False
@@ -81,54 +25,9 @@ class Recorder:
     SimpleQueue: type[Any]
 
     def __init__(self) -> None:
+        super().__init__()
         Recorder.newest = self
-        self.notes: list[Note | LockNote] = []
-        self.room = MAX_NOTES
-        self.all: list[Track] = []
-        self.tracks: dict[int, Track] = {}  # OS thread's identity -> the thread that it is now
-        self.learners: dict[int, CodeType] = {}  # code known to be the learner's, by its id, as its hash is slow
-        self.errors: list[tuple[str, BaseException]] = []
-        self.stopping = False
-        self.deadlocked = False
         self._suspicion: tuple[int, object] = (0, None)
-        self.began = perf_counter_ns()
-        main = Track(self, threading.current_thread(), None)
-        self.all.append(main)
-        self.tracks[_real.get_ident()] = main
-
-    # ---- notes --------------------------------------------------------------------------------------------------
-
-    def is_ours(self) -> bool:
-        return _real.get_ident() in self.tracks
-
-    def track(self) -> Track | None:
-        """The thread that asks; None for one that is not of this run, or that the run has left behind."""
-        return self.tracks.get(_real.get_ident())
-
-    def note(
-        self, kind: Kind, what: Any = "", value: Any = "", line: int | None = None, cause: Note | None = None
-    ) -> Note | None:
-        track = self.tracks.get(_real.get_ident())
-        if track is None or len(self.notes) >= self.room:
-            return None
-        note: Note = (perf_counter_ns(), track, kind, what, value, line, cause)
-        self.notes.append(note)
-        return note
-
-    def note_call(self) -> Note | None:
-        """Note the operation that is about to let another thread go on."""
-        name, line, _ = frames.user_call("")
-        return self.note("call", name, line=line) if line is not None else None
-
-    def note_error(self, error: BaseException) -> None:
-        text = error_text(error).partition(": ")[2]
-        self.note("error", type(error).__name__, text, line=frames.raised_at(error))
-
-    def object_name(self, wanted: object) -> str | None:
-        """What the learner calls `wanted`: in the main thread's frames first, then in the current thread's."""
-        main = sys._current_frames().get(self.all[0].thread.ident or 0)
-        found = frames.object_name(wanted, frames.outermost_first(main))
-        return found or frames.object_name(wanted, frames.innermost_first(frames.caller()))
 
     # ---- waiting ------------------------------------------------------------------------------------------------
 
@@ -142,7 +41,7 @@ class Recorder:
     ) -> bool:
         """Call `attempt` with at most a slice of seconds until it succeeds; False for a time-out, in `seconds`."""
         if self.stopping:  # in the learner's `finally`, whose waits were none of the run's
-            self._request_end(track)
+            self.request_end(track)
         began = perf_counter_ns()
         deadline = None if seconds is None else began + round(seconds * 1e9)
         if not track.quiet:
@@ -157,7 +56,7 @@ class Recorder:
                     left = max(min(SLICE, (deadline - perf_counter_ns()) / 1e9), 0)
                 done = attempt(left)
                 if self.stopping:  # also where the wait has just ended: what others let go on their way out counts not
-                    self._request_end(track)
+                    self.request_end(track)
                 if done or left < SLICE:
                     return done
                 if deadline is None:
@@ -168,19 +67,13 @@ class Recorder:
                 now = perf_counter_ns()
                 state, label, line, holder, what = described
                 if state == "sleeping" and deadline is not None and now - deadline > GAP:
-                    self._note_span(track, state, label, began, deadline, line)
+                    self.note_span(track, state, label, began, deadline, line)
                     state, label, began = "ready", "off the CPU", deadline  # awake, and not yet on its way
                 if state != "waiting":
-                    self._note_span(track, state, label, began, now, line)
+                    self.note_span(track, state, label, began, now, line)
                 elif len(self.notes) < self.room:
                     self.notes.append((now, track, "span", what, (state, began), line, (holder, done)))
                 track.waiting = None
-
-    def _request_end(self, track: Track) -> NoReturn:
-        track.requests += 1
-        if track.requests > 1:  # it caught the last one
-            raise_on_next_line(sys._getframe(1))
-        raise StopRun
 
     def _look_for_deadlock(self) -> None:
         """End the run when every thread has waited without a time-out, twice in a row, for what nobody can do."""
@@ -201,11 +94,6 @@ class Recorder:
             self.deadlocked = True
             self.stop()
 
-    def stop(self) -> None:
-        """Let every wait raise StopRun, and keep nothing that comes later."""
-        self.room = 0
-        self.stopping = True
-
     # ---- the surface that `patching` puts in place ----------------------------------------------------------------
 
     def sleep(self, *args: Any, **kwargs: Any) -> None:
@@ -223,7 +111,7 @@ class Recorder:
             self.note("sleep", f"{seconds:g}", line=line)
         if not seconds:
             if self.stopping:
-                self._request_end(track)
+                self.request_end(track)
             _real.sleep(0)
             return
         self.wait(track, ("sleeping", f"sleep {seconds:g}", line, None, "sleep"), _slept, seconds, lambda: False)
@@ -243,59 +131,18 @@ class Recorder:
         def tick(now: int) -> None:
             nonlocal since, last
             if self.stopping:
-                self._request_end(track)
+                self.request_end(track)
             if now - last > GAP:
-                self._note_span(track, "running", label, since, last, line)
-                self._note_span(track, "ready", "off the CPU", last, now, line)
+                self.note_span(track, "running", label, since, last, line)
+                self.note_span(track, "ready", "off the CPU", last, now, line)
                 since = now
             last = now
             track.working = since, last, label, line
 
         cpu.busy(seconds, tick)
         tick(perf_counter_ns())
-        self._note_span(track, "running", label, since, last, line)
+        self.note_span(track, "running", label, since, last, line)
         track.working = None
-
-    def _note_span(self, track: Track, state: State, label: str, start: int, end: int, line: Any) -> None:
-        if len(self.notes) < self.room:
-            self.notes.append((end, track, "span", label, (state, start), line, None))
-
-    def start(self, thread: threading.Thread) -> None:
-        track = self.track()
-        if track is None or not getattr(thread, "_initialized", False) or thread._started.is_set():  # type: ignore[attr-defined]
-            _real.start(thread)  # CPython's own error
-            return
-        if self.stopping:
-            raise StopRun
-        if len(self.all) > MAX_THREADS:
-            raise RuntimeError("can't start new thread")  # as CPython does; threads that start threads have no end
-        learners, _ = frames.call_site(frames.caller())
-        line = learners.f_lineno if learners is not None else None
-        started = self.note("start", printable(thread.name), line=line)
-        child = Track(self, thread, started)
-        thread._threadviz = child  # type: ignore[attr-defined]
-        hook = thread._invoke_excepthook  # type: ignore[attr-defined]
-        thread._invoke_excepthook = partial(self._failed, child, hook)  # type: ignore[attr-defined]
-        self.all.append(child)
-        track.quiet = True
-        since = perf_counter_ns()
-        try:
-            _real.start(thread)
-        except Exception:  # not where it was interrupted: the thread may be about to begin
-            child.begun = True
-            raise
-        finally:
-            track.quiet = False
-            if perf_counter_ns() - since > GAP:
-                self._note_span(track, "ready", "off the CPU", since, perf_counter_ns(), line)
-
-    def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int:
-        if not callable(function) or not isinstance(args, tuple) or not isinstance(kwargs, dict | None.__class__):
-            return _real.start_new_thread(function, args, kwargs)  # CPython's own error
-        name = f"Dummy-{len(self.all)}"
-        thread = threading.Thread(target=function, name=name, args=args, kwargs=kwargs, daemon=True)
-        self.start(thread)
-        return thread.ident or 0
 
     def join(self, thread: threading.Thread, timeout: float | None = None) -> None:
         track = self.track()
@@ -320,90 +167,6 @@ class Recorder:
         if self.wait(track, described, attempt, timeout, lambda: _real.is_alive(thread)) and line is not None:
             self.note("wake", name, line=line, cause=other.end if other is not None else None)
 
-    # ---- a thread's life ------------------------------------------------------------------------------------------
-
-    def install(self, patches: Patches) -> None:
-        """See threads begin and end, in their own OS threads."""
-        real = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
-
-        def bootstrap_inner(thread: threading.Thread) -> None:
-            track = vars(thread).get("_threadviz")
-            if not isinstance(track, Track) or track.recorder is not self:
-                real(thread)
-                return
-            ident = _real.get_ident()
-            self.tracks[ident] = track
-            if self.stopping:
-                thread.run = lambda: None  # type: ignore[method-assign]
-            self.note("begin", cause=track.started_by)
-            track.begun = True
-            try:
-                real(thread)
-            finally:
-                track.end = self.note("end")
-                self.tracks.pop(ident, None)
-                track.gone = True
-
-        patches.attribute(threading.Thread, "_bootstrap_inner", bootstrap_inner)
-
-    def _failed(self, track: Track, hook: Callable[..., None], *args: Any) -> None:
-        error = sys.exc_info()[1]
-        if isinstance(error, StopRun) or error is None:
-            return
-        if not isinstance(error, SystemExit) and not self.stopping:
-            track.ending = "raised"
-            self.errors.append((track.name, error))
-            self.note_error(error)
-        hook(*args)
-
-    def finish_main(self) -> None:
-        """The scenario has returned: its main thread is done, and the program waits for those that are no daemons."""
-        pool_module._shutdown = True  # what the interpreter does at exit: idle workers of open pools are let go
-        for thread, work in list(pool_module._threads_queues.items()):
-            if getattr(thread, "_threadviz", None) in self.all:
-                work.put(None)
-        main = self.all[0]
-        main.end = self.note("end")
-        self.tracks = {ident: track for ident, track in self.tracks.items() if track is not main}
-        at = 1
-        while at < len(self.all):  # more may be started meanwhile
-            track = self.all[at]
-            if track.daemon or not track.is_alive():
-                at += 1
-            elif self.stopping:
-                return
-            else:
-                _real.join(track.thread, SLICE)
-
-    def _left(self) -> list[Track]:
-        return [track for track in self.all[1:] if not track.begun or track.is_alive()]
-
-    def end_all(self) -> list[str]:
-        """End the threads that are left; the names of those that do not follow."""
-        self.stop()
-        left = self._left()
-        deadline = perf_counter_ns() + GRACE * 1e9
-        while left and perf_counter_ns() < deadline:
-            where = sys._current_frames()
-            for track in left:
-                frame = where.get(track.thread.ident or 0)
-                # at first not in the library's code, which might leave a lock locked; a wait raises it itself
-                late = perf_counter_ns() > deadline - GRACE * 5e8
-                if late or (frame is not None and frames.is_learners(frame.f_code.co_filename)):
-                    raise_in(track.thread.ident or 0)
-            del where
-            _real.sleep(SLICE / 40)
-            left = self._left()
-        self.tracks = {}
-        for track in self.all[1:]:  # where the request to end came into `threading`'s own last steps
-            ident = track.thread.ident or 0
-            threading._limbo.pop(track.thread, None)  # type: ignore[attr-defined]
-            if track.gone and threading._active.get(ident) is track.thread:  # type: ignore[attr-defined]
-                del threading._active[ident]  # type: ignore[attr-defined]
-        for track in self.all:  # the interpreter's own exit must not wait for them
-            pool_module._threads_queues.pop(track.thread, None)
-        return [track.name for track in left]
-
 
 def can_last(timeout: Any) -> bool:
     """Whether a wait with this time-out waits at all; if not, CPython's own function gives the answer or the error."""
@@ -413,13 +176,3 @@ def can_last(timeout: Any) -> bool:
 def _slept(seconds: float) -> bool:
     _real.sleep(seconds)
     return False
-
-
-def hook_line(output: Output) -> Callable[[Any], None]:
-    """`threading.excepthook` for the length of a run: a line in the log."""
-
-    def hook(args: Any) -> None:
-        if args.exc_type is not SystemExit and args.thread is not None:
-            output.line(f"exception in {printable(args.thread.name)}: {error_text(args.exc_value)}")
-
-    return hook

@@ -9,7 +9,7 @@ from time import perf_counter_ns
 from types import FrameType
 from typing import Any
 
-from . import _real, frames, recorded
+from . import _real, frames
 from .assembly import assemble
 from .errors import Deadlock
 from .finished import Finished, exclusively, keep_interpreter_settings, namespaces, one_each
@@ -18,9 +18,12 @@ from .output import Output
 from .outside import look_outside
 from .patching import patched
 from .queues import watch_queues
-from .recorder import Recorder, hook_line
+from .recorded_locks import Lock
+from .recorded_queue import SimpleQueue
+from .recorder import Recorder
 from .schedule import Schedule
 from .trace import Kind
+from .tracing import error_text, printable
 from .watchdog import StopRun, raise_on_next_line
 from .watching import watch
 from .words import deadlock_sentence
@@ -30,7 +33,7 @@ MAX_LINES = 100_000  # printed and logged in a run
 
 def record_once(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Finished:
     """Run `scenario` on real threads.  KeyboardInterrupt comes through, when everything is put back."""
-    classes, shared = look_outside(scenario, args, kwargs, (recorded.Lock, recorded.SimpleQueue))
+    classes, shared = look_outside(scenario, args, kwargs, (Lock, SimpleQueue))
     told = [f"{path} {kind}: who waited for it, and who held it, is not shown" for path, kind, _ in shared]
     with exclusively(), _Interrupts() as interrupts:
         return _record(scenario, args, kwargs, classes, told, interrupts)
@@ -113,11 +116,11 @@ def _record(
             gc.freeze()
         output.install(patches)
         patches.call_later(output.close)
-        patches.attribute(threading, "excepthook", hook_line(output))
+        patches.attribute(threading, "excepthook", _hook(output))
         silent.install(patches, output.is_ours, note_failed)
         recorder.install(patches)
         watch(patches, classes, note_access)
-        watch_queues(patches, recorded.SimpleQueue, output.is_ours, begin_item, recorder.note, recorder.object_name)
+        watch_queues(patches, SimpleQueue, output.is_ours, begin_item, recorder.note, recorder.object_name)
         recorder.began = perf_counter_ns()
         with interrupts.allowed(), suppress(StopRun):
             try:
@@ -152,7 +155,7 @@ def _overhead(notes: int) -> str:
     """What the notes themselves took, from the cost of as many as a lock makes, measured now."""
     recorder = Recorder()
     recorder.room = 2000
-    lock = recorded.Lock()
+    lock = Lock()
     lock._told, lock._name = True, "lock"
     lock._code = _overhead.__code__  # taken for the learner's, which is what costs the least
     began = perf_counter_ns()
@@ -161,3 +164,13 @@ def _overhead(notes: int) -> str:
         lock.release()
     each = (perf_counter_ns() - began) / 1000
     return f"recording itself took about {float(f'{notes * each / 1e6:.2g}'):g} ms"
+
+
+def _hook(output: Output) -> Callable[[Any], None]:
+    """`threading.excepthook` for the length of a run: a line in the log."""
+
+    def hook(args: Any) -> None:
+        if args.exc_type is not SystemExit and args.thread is not None:
+            output.line(f"exception in {printable(args.thread.name)}: {error_text(args.exc_value)}")
+
+    return hook

@@ -7,7 +7,7 @@ from typing import Any
 
 from greenlet import greenlet
 
-from .tracing import Row, printable
+from .tracing import Row
 from .watchdog import StopRun
 
 
@@ -33,9 +33,8 @@ class Task(greenlet, Row):
 
     def __init__(self, simulator: Any, thread: threading.Thread, body: Callable[[], None]) -> None:
         greenlet.__init__(self, parent=simulator.hub)
-        Row.__init__(self, len(simulator.tasks), simulator.now)
+        Row.__init__(self, thread, len(simulator.tasks), simulator.now)
         self.simulator = simulator
-        self.thread = thread
         self.body = body
         self.finished = False
         self.joiners: list[Task] = []
@@ -45,14 +44,6 @@ class Task(greenlet, Row):
         self.timer = 0  # number of the timer that may end its wait; 0 for none
         self.timed_out = False
         self.requests = 0  # to end, swallowed so far
-
-    @property
-    def name(self) -> str:
-        return printable(self.thread.name)
-
-    @property
-    def daemon(self) -> bool:
-        return self.number > 0 and self.thread.daemon
 
     def run(self, *_: object) -> None:  # a greenlet that ends hands its parent a value
         simulator = self.simulator

@@ -1,5 +1,6 @@
 """Traces in the making: what a runtime notes of its threads while they run."""
 
+import threading
 from typing import Any
 
 from .trace import Ending, Held, Kind, Lane, Span, State, Trace, TraceEvent, Wait
@@ -10,7 +11,8 @@ MAX_ACCESSES = 20_000  # reads and writes of attributes that are noted in a run
 class Row:
     """One thread's lane in the making; times in nanoseconds."""
 
-    def __init__(self, number: int, since: int) -> None:
+    def __init__(self, thread: threading.Thread, number: int, since: int) -> None:
+        self.thread = thread
         self.number = number
         self.since = since
         self.state: State = "running"
@@ -24,11 +26,11 @@ class Row:
 
     @property
     def name(self) -> str:
-        raise NotImplementedError
+        return printable(self.thread.name)
 
     @property
     def daemon(self) -> bool:
-        raise NotImplementedError
+        return self.number > 0 and self.thread.daemon
 
     def enter(self, now: int, state: State, label: str = "", line: int | None = None) -> None:
         """The thread's state from now on."""

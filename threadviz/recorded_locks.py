@@ -1,17 +1,16 @@
-"""Real locks and queues that note who held them and who waited: what is made inside a recorded run."""
+"""Real locks that note who held them and who waited: those that are made inside a recorded run."""
 
-import queue
 import sys
 import threading
 from functools import partial
 from time import perf_counter_ns
-from types import CodeType, FrameType, GenericAlias
+from types import CodeType, FrameType
 from typing import Any
 
 from . import _real, frames
-from .queues import Traffic
-from .recorder import Described, Note, Place, Recorder, Track, can_last
+from .recorder import Recorder
 from .tracing import printable
+from .tracks import Described, Note, Place, Track
 
 _CONDITION = threading.Condition.__init__.__code__
 _get_ident, _getframe, _now = _real.get_ident, sys._getframe, perf_counter_ns
@@ -241,81 +240,4 @@ class RLock(Lock):
             self.acquire()
 
 
-class SimpleQueue:
-    """A real `queue.SimpleQueue` that notes who waited for an item."""
-
-    def __init__(self) -> None:
-        self._recorder = Recorder.newest
-        self._real: Any = _real.SimpleQueue()
-        self._waiters: list[Track] = []
-        self._put: Note | None = None
-        self._depth = 0
-        self._guard = _real.allocate_lock()
-        self.traffic: Traffic | None = None
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        if self._waiters:
-            self._put = self._recorder.note_call()
-        if self.traffic is not None:
-            with self._guard:  # so that the depths come in the order of the notes
-                self._depth += 1
-                self.traffic.went_in(item, self._depth, self.traffic.begin())
-        self._real.put(item)
-
-    def put_nowait(self, item: Any) -> None:
-        self.put(item)
-
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        item = self._get(block, timeout)
-        if self.traffic is not None:
-            with self._guard:
-                self._depth -= 1
-                self.traffic.came_out(item, self._depth, self.traffic.begin())
-        return item
-
-    def _get(self, block: bool, timeout: float | None) -> Any:
-        recorder = self._recorder
-        track = recorder.track()
-        try:
-            return self._real.get(False)
-        except queue.Empty:
-            if not block or track is None or not can_last(timeout):
-                return self._real.get(block, timeout)
-        name, line, _ = frames.user_call("SimpleQueue.get")
-        label = "waits for work" if name == "_worker" else name
-        got: list[Any] = []
-
-        def attempt(seconds: float) -> bool:
-            try:
-                got.append(self._real.get(True, seconds))
-            except queue.Empty:
-                return False
-            return True
-
-        if line is not None:
-            recorder.note("call", name, line=line)
-        self._waiters.append(track)
-        try:
-            described: Any = ("blocked", label, line, None, label.removeprefix("waits for "))
-            arrived = recorder.wait(track, described, attempt, timeout, self._real.empty)
-        finally:
-            self._waiters.remove(track)
-        if line is not None:
-            recorder.note("wake", name, line=line, cause=self._put if arrived else None)
-        if not arrived:
-            raise queue.Empty
-        return got[0]
-
-    def get_nowait(self) -> Any:
-        return self.get(False)
-
-    def empty(self) -> bool:
-        return bool(self._real.empty())
-
-    def qsize(self) -> int:
-        return int(self._real.qsize())
-
-    __class_getitem__: Any = classmethod(GenericAlias)
-
-
-Recorder.Lock, Recorder.RLock, Recorder.SimpleQueue = Lock, RLock, SimpleQueue
+Recorder.Lock, Recorder.RLock = Lock, RLock
