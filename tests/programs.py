@@ -257,3 +257,16 @@ ORDERLY = {  # what each ends with, whatever the order
     reentrant: "20",
     philosophers: "deadlock",
 }
+
+
+def lost_update():
+    """The same on any machine, however busy."""
+    value, both_have_read = [0], threading.Barrier(2)
+
+    def update():
+        copy = value[0]
+        both_have_read.wait()
+        value[0] = copy + 1
+
+    run_all(*(threading.Thread(target=update) for _ in range(2)))
+    return value[0]

@@ -78,22 +78,9 @@ def live_threads():
     return [thread.name for thread in threading.enumerate()[1:]]
 
 
-def lost_update():
-    """The same on any machine, however busy."""
-    value, both_have_read = [0], threading.Barrier(2)
-
-    def update():
-        copy = value[0]
-        both_have_read.wait()
-        value[0] = copy + 1
-
-    programs.run_all(*(threading.Thread(target=update) for _ in range(2)))
-    return value[0]
-
-
 def probe():
     """What comes of two programs now, recorded and simulated."""
-    recorded = tv.record(lost_update)
+    recorded = tv.record(programs.lost_update)
     return (
         recorded.result(),
         [lane.ending for lane in recorded.trace.lanes],
