@@ -8,55 +8,31 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
-from greenlet import getcurrent, greenlet
+from greenlet import greenlet
 
-from . import _real, frames
-from .cores import MAX_CPU_TURNS, Cores
 from .schedule import Numbers, Policy
-from .tasks import Task
-from .trace import Kind, State, Wait
-from .tracing import Events
+from .tasks import Task, Tasks
+from .trace import State, Wait
 from .watchdog import StopRun
 
-MAX_EVENTS = 200_000  # trace events of a run; what goes on longer is taken to be endless
-MAX_SWITCHES = 1_000_000  # and switches and operations, likewise
 MAX_TURNS = 10_000  # operations of one thread at one instant after which the others get their turn
-MAX_THREADS = 10_000  # of a run; an operating system has a limit, too
-MAX_REQUESTS = 10  # to end, that a thread may swallow before it is left where it stands
-_UNKILLABLE: list[greenlet] = []  # threads that swallowed them all: kept from the collector, which would ask once more
 
 
-class Scheduler:
-    """The threads of one run, their clock and their scheduling points."""
+class Scheduler(Tasks):
+    """Who goes on, and when the clock moves."""
 
     def __init__(self, policy: Policy, cores: int | None = None) -> None:
-        self.os_thread = _real.get_ident()
+        super().__init__(cores)
         self.policy = policy
-        self.hub = getcurrent()
-        self.now = 0  # nanoseconds, virtual
-        self.tasks: list[Task] = []
         self.ready: list[Task] = []
-        self.cores = Cores(cores)
-        self.current: Task = None  # type: ignore[assignment]
-        self.alive = 0  # threads that the program waits for
         self.wanting = 0  # threads that would take up a lock when they go on
         self.choices: list[int] = []
-        self.events = Events()
-        self.progress = 0
-        self.ending = False
-        self.deadlocked = False
-        self.stop_now = ""  # why the run is being ended from outside: "interrupted", "stuck", "endless" or "failed"
-        self.failure: BaseException | None = None
         self._timers: list[tuple[int, int, Task]] = []
         self._timer_numbers = itertools.count(1)
         self._unstarted: Task | None = None  # the thread whose first step is next
         self._turns = 0
-        self._stopped_at = ""
-
-    # ---- running ------------------------------------------------------------------------------------------------
 
     def run(self, body: Callable[[], None]) -> None:
         """Run `body` as the main thread, and all that it starts, to the end; raises what ended it from outside."""
@@ -69,18 +45,11 @@ class Scheduler:
             pass
         finally:
             self.close()
+            self.ready, self._timers = [], []
         if self.failure is not None and self.stop_now != "interrupted":
             raise self.failure
         if not self.stop_now:
             self.policy.finish()
-
-    def spawn(self, thread: threading.Thread, body: Callable[[], None]) -> Task:
-        if len(self.tasks) > MAX_THREADS:
-            raise RuntimeError("can't start new thread")  # CPython's own words
-        task = Task(self, thread, body)
-        self.tasks.append(task)
-        self.alive += not task.daemon
-        return task
 
     def finish(self, task: Task) -> greenlet:
         """Book a thread's end and say who goes on."""
@@ -98,36 +67,10 @@ class Scheduler:
             return self.hub
         try:
             return self._from_hub(self._next())
-        except StopRun:
-            return self.hub
         except BaseException as error:
-            self.failure = error
+            if not isinstance(error, StopRun):
+                self.failure = error
             return self.hub
-
-    def close(self) -> None:
-        """End every thread that is left, unseen: nothing that its `finally` blocks do is shown."""
-        for task in self.tasks:
-            if not task.finished:
-                task.ending = "deadlocked" if self.deadlocked else "stopped" if self.stop_now else "abandoned"
-                if task.ending == "abandoned":
-                    self.events.add(self.now, task, "abandon")
-                task.let_go_of_all(self.now)
-                task.close(self.now)
-        if self.deadlocked:
-            self.events.add(self.now, self.tasks[0], "deadlock")
-        self.ending = True
-        for task in self.tasks:
-            if task and not task.dead:
-                self.current = task
-                task.parent = self.hub
-                if task.requests <= MAX_REQUESTS:
-                    task.throw(StopRun)
-                if not task.dead:
-                    _UNKILLABLE.append(task)
-        self.ready.clear()
-        self._timers.clear()
-
-    # ---- switching ----------------------------------------------------------------------------------------------
 
     def point(self) -> None:
         """A scheduling point: the policy may let another thread go first."""
@@ -220,10 +163,6 @@ class Scheduler:
             parent.enter(self.now, "ready")
             self._switch(chosen)
 
-    def after(self, seconds: float) -> int:
-        """The time in nanoseconds, `seconds` from now; never now itself, as a wait with a time-out takes time."""
-        return self.now + max(1, round(seconds * 1e9))
-
     def _switch(self, target: greenlet) -> None:
         task = self.current
         if target is not task:
@@ -309,49 +248,3 @@ class Scheduler:
                     task.wanted.tell_holder(task)
                     continue
             self.ready.append(task)
-
-    def record(
-        self, kind: Kind, what: str = "", value: str = "", line: int | None = None, cause: int | None = None
-    ) -> int:
-        """Note a trace event of the current thread; returns its index."""
-        if self.ending:
-            return 0
-        return self.events.add(self.now, self.current, kind, what, value, line, cause)
-
-    # ---- being stopped ------------------------------------------------------------------------------------------
-
-    def check(self) -> None:
-        """Raise in a thread that is being ended from outside, however often it swallows the request."""
-        if self.ending or self.stop_now:
-            self._request_end()
-        too_many = self.progress >= MAX_SWITCHES or self.cores.turns >= MAX_CPU_TURNS
-        if too_many or len(self.events) >= MAX_EVENTS:
-            self.stop("endless", frames.caller())
-
-    def check_abandoned(self) -> None:
-        """As `check`, once the run is over: in a thread that is being ended, and not in the cell that follows."""
-        if isinstance(getcurrent(), Task):
-            self.check()
-
-    def stop(self, why: str, frame: FrameType | None) -> None:
-        """End the run from outside; called between two instructions of the learner's code, and raises there."""
-        self.mark(why, frame)
-        if getcurrent() is not self.hub:
-            self._request_end()
-
-    def mark(self, why: str, frame: FrameType | None) -> None:
-        """Note why the run is being ended and where its current thread is; from any OS thread."""
-        if self.ending:
-            if why == "interrupted":  # the run is over, but not the loop of runs that it may be part of
-                self.stop_now = why
-        elif not self.stop_now:
-            self.stop_now = why
-            learners, _ = frames.call_site(frame)
-            where = f", line {learners.f_lineno}" if learners is not None else ""
-            self._stopped_at = f"{self.current.name}{where}" if self.current else ""
-
-    def _request_end(self) -> None:
-        self.current.requests += 1
-        if self.current.requests > MAX_REQUESTS:
-            self.hub.switch()
-        raise StopRun

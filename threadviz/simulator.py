@@ -1,4 +1,4 @@
-"""One simulated run: which operation each thread is in, what is noted of it, and why it had to be stopped.
+"""One simulated run: which operation each thread is in, and what is noted of it.
 
 The standard library's own Condition, Event, Queue and pool run unchanged on the primitives of `locks.py` and
 `runtime.py`.
@@ -6,13 +6,10 @@ The standard library's own Condition, Event, Queue and pool run unchanged on the
 
 from typing import ClassVar
 
-from . import frames, scheduler
-from .cores import MAX_CPU_TURNS
-from .errors import Stuck
+from . import frames
 from .scheduler import Scheduler
 from .tasks import Operation
 from .trace import Trace
-from .watchdog import PATIENCE
 
 _NOISE = Operation("library", None, None, None)
 
@@ -73,22 +70,3 @@ class Simulator(Scheduler):
     def trace(self) -> Trace:
         waits = tuple(task.waits for task in self.tasks if self.deadlocked and not task.finished and task.waits)
         return self.events.trace(self.tasks, self.now, waits)
-
-    def stuck(self) -> Stuck | None:
-        """The error of a run that had to be ended, or None."""
-        if self.stop_now == "stuck":
-            return Stuck(
-                f"no progress for {PATIENCE:g} s of real time in {self._stopped_at}: code that runs without ever "
-                "waiting, or that waits for something real, keeps the virtual clock still; let it sleep or wait"
-            )
-        if self.stop_now == "endless":
-            done = f"{len(self.events):,} trace events"
-            if self.progress >= scheduler.MAX_SWITCHES:
-                done = f"{scheduler.MAX_SWITCHES:,} operations and switches"
-            if self.cores.turns >= MAX_CPU_TURNS:
-                done = f"{MAX_CPU_TURNS:,} turns on the CPU"
-            return Stuck(
-                f"still going after {done} in {self._stopped_at}, at {self.now / 1e9:g} "
-                "virtual seconds: a loop in it seems to have no end"
-            )
-        return None
