@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from dataclasses import replace
 
 from threadviz.causality import deadlock_cycle, hand_overs, lost_updates, shared_attributes
 from threadviz.lettering import fit, printable, width
@@ -50,7 +49,7 @@ def _waits(trace: Trace) -> dict[int, list[Span]]:
             if span.state in ("waiting", "blocked"):
                 waits[i].append(span)
             elif span.state == "ready" and waits[i] and waits[i][-1].end == span.start:
-                waits[i][-1] = replace(waits[i][-1], end=span.end)
+                waits[i][-1] = waits[i][-1]._replace(end=span.end)
     return waits
 
 

@@ -48,29 +48,40 @@ def is_learners(filename: str) -> bool:
     return KIND[filename] == LEARNERS
 
 
-_ENTRIES = (threading.Thread.run.__code__, _WorkItem.run.__code__)  # where the learner's call begins in a thread
+_THREAD, _ITEM = threading.Thread.run.__code__, _WorkItem.run.__code__  # where the learner's call begins in a thread
 
 
-def call_site(frame: FrameType | None, known: FrameType | None = None) -> tuple[FrameType | None, FrameType | None]:
-    """The learner's frame nearest to `frame`, and the outermost library frame that it called.
+def call_site(
+    frame: FrameType | None, known: FrameType | None = None
+) -> tuple[FrameType | None, FrameType | None, int]:
+    """The learner's frame nearest to `frame`, the outermost library frame that it called, and whose the call is.
 
     The second is None where the learner calls a patched primitive directly.  One user-level call is one
     operation: this frame names it, however many locks it takes inside.  A frame that is `known` to be the outermost
-    one ends the search, without the first.
+    one ends the search, without the first.  The third is whose code called into this package, as in `KIND`.
     """
-    outermost = None
+    while frame is not None and KIND[frame.f_code.co_filename] == OWN:
+        frame = frame.f_back
+    if frame is None:  # it called itself, as at a run's end
+        return None, None, OTHER
+    whose = KIND[frame.f_code.co_filename]
+    if whose == LEARNERS:
+        return frame, None, whose
+    outermost: FrameType | None = None
     entered = False
     while frame is not None:
-        kind = KIND[frame.f_code.co_filename]
-        if kind == LEARNERS:
-            return frame, outermost
         if frame is known and not entered:
-            return None, frame
-        entered = entered or frame.f_code in _ENTRIES
-        if kind != OWN and not entered:
-            outermost = frame
+            return None, frame, whose
+        code = frame.f_code
+        kind = KIND[code.co_filename]
+        if kind == LEARNERS:
+            return frame, outermost, whose
+        if not entered:
+            entered = code is _THREAD or code is _ITEM
+            if kind != OWN and not entered:
+                outermost = frame
         frame = frame.f_back
-    return None, outermost
+    return None, outermost, whose
 
 
 def operation_name(frame: FrameType) -> str:
@@ -169,22 +180,15 @@ def outside() -> FrameType | None:
     return frame
 
 
-def called_by_learner() -> bool:
-    """Whether the learner's own code called into this package, and not a library's."""
-    frame = outside()
-    return frame is not None and is_learners(frame.f_code.co_filename)
-
-
 def user_call(name: str) -> tuple[str, int | None, FrameType | None]:
     """The user-level operation that called into this package: its name, the learner's line, its outermost frame.
 
     `name` is that of a primitive that the learner calls directly; there is no frame then.  There is no line where
     the library itself makes the call, as a pool's idle worker does.
     """
-    caller_frame = outside()
-    if caller_frame is None or KIND[caller_frame.f_code.co_filename] == OTHER:
-        return "library", None, caller_frame
-    learners, outermost = call_site(caller_frame)
+    learners, outermost, whose = call_site(caller())
+    if whose == OTHER:
+        return "library", None, outermost
     line = learners.f_lineno if learners is not None else None
     if outermost is None:
         return name, line, None

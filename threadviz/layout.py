@@ -1,6 +1,5 @@
 """Where everything in a timeline goes: from a trace and a width to a picture, without drawing anything."""
 
-from dataclasses import replace
 from math import floor, inf
 
 from matplotlib.ticker import MaxNLocator
@@ -159,12 +158,12 @@ def _one_after_the_other(trace: Trace) -> Trace:
         own = [k for k, e in enumerate(trace.events) if e.lane == index and e.kind not in ("deadlock", "abandon")]
         spans = [Span("running", k, k + 1) for k in own]
         if wait := endless_wait(lane):
-            spans.append(replace(wait, start=own[-1] + 1 if own else 0, end=last))
+            spans.append(wait._replace(start=own[-1] + 1 if own else 0, end=last))
         got = [(k, trace.events[k].what) for k in own if trace.events[k].kind == "acquire"]
         freed = [(k, trace.events[k].what) for k in own if trace.events[k].kind == "release"]
         held = [Held(lock, k, next((f for f, name in freed if f > k and name == lock), last)) for k, lock in got]
         lanes.append(Lane(lane.name, tuple(_joined(spans)), tuple(held), lane.daemon, lane.ending))
-    events = tuple(replace(event, time=float(k)) for k, event in enumerate(trace.events))
+    events = tuple(event._replace(time=float(k)) for k, event in enumerate(trace.events))
     return Trace(tuple(lanes), events, float(last), trace.clock, trace.waits, trace.notes)
 
 
@@ -172,7 +171,7 @@ def _joined(spans: list[Span]) -> list[Span]:
     joined: list[Span] = []
     for span in spans:
         if joined and joined[-1].state == span.state and joined[-1].end == span.start:
-            joined[-1] = replace(joined[-1], end=span.end)
+            joined[-1] = joined[-1]._replace(end=span.end)
         else:
             joined.append(span)
     return joined

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from . import _real, frames
+from . import _real
 from .simulator import Simulator
 from .tasks import Operation, Task
 from .tracing import printable
@@ -108,13 +108,10 @@ class Lock:
         if not self._locked:
             raise RuntimeError("release unlocked lock")
         if not simulator.ending:
-            if self in simulator.current.holding or frames.called_by_learner():
-                operation = simulator.begin_operation(f"{type(self).__name__}.release")
-                if not self._locked:  # somebody else released it while this thread stood before the call
-                    raise RuntimeError("release unlocked lock")
-                self._note_release(operation)
-            else:  # inside a library's operation
-                self._release = simulator.begin_operation("release").event
+            operation = simulator.begin_operation(f"{type(self).__name__}.release")
+            if not self._locked:  # somebody else released it while this thread stood before the call
+                raise RuntimeError("release unlocked lock")
+            self._note_release(operation)
         self._free()
 
     def _note_release(self, operation: Operation) -> None:

@@ -102,7 +102,7 @@ class Runtime:
         simulator = self._simulator
         simulator.check()
         task = simulator.spawn(thread, lambda: self._boot(task))
-        learners, _ = frames.call_site(frames.caller())
+        learners, _, _ = frames.call_site(frames.caller())
         line = learners.f_lineno if learners is not None else None
         event = simulator.record("start", task.name, line=line)
         task.woken_by = event

@@ -4,6 +4,7 @@ The standard library's own Condition, Event, Queue and pool run unchanged on the
 `runtime.py`.
 """
 
+from sys import _getframe
 from typing import ClassVar
 
 from . import frames
@@ -23,12 +24,9 @@ class Simulator(Scheduler):
         """The user-level operation that the current thread is in; a new one passes a scheduling point first."""
         task = self.current
         begun = task.operation
-        caller = frames.outside()
-        if (
-            caller is None or frames.KIND[caller.f_code.co_filename] == frames.OTHER
-        ):  # logging and such take locks of their own
+        learners, outermost, whose = frames.call_site(_getframe(1), begun.frame if begun is not None else None)
+        if whose == frames.OTHER:  # logging and such take locks of their own
             return _NOISE
-        learners, outermost = frames.call_site(caller, begun.frame if begun is not None else None)
         if outermost is None:
             if learners is None:  # a thread whose target is the primitive itself
                 return Operation(name, None, None, None)

@@ -139,7 +139,7 @@ class Tasks:
                 self.stop_now = why
         elif not self.stop_now:
             self.stop_now = why
-            learners, _ = frames.call_site(frame)
+            learners, _, _ = frames.call_site(frame)
             where = f", line {learners.f_lineno}" if learners is not None else ""
             self._stopped_at = f"{self.current.name}{where}" if self.current else ""
 

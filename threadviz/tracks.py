@@ -125,7 +125,7 @@ class Tracks:
             self.request_end(track)
         if len(self.all) > MAX_THREADS:
             raise RuntimeError("can't start new thread")  # as CPython does; threads that start threads have no end
-        learners, _ = frames.call_site(frames.caller())
+        learners, _, _ = frames.call_site(frames.caller())
         line = learners.f_lineno if learners is not None else None
         started = self.note("start", printable(thread.name), line=line)
         child = Track(self, thread, started)

@@ -52,7 +52,7 @@ def _rounded(trace: Trace) -> Trace:
     """The trace in hundredths of a millisecond: more would only be noise of the real clock."""
 
     def near(span: _Interval) -> _Interval:
-        return replace(span, start=round(span.start, 5), end=round(span.end, 5))
+        return span._replace(start=round(span.start, 5), end=round(span.end, 5))
 
     lanes = tuple(
         replace(lane, spans=tuple(map(near, lane.spans)), held=tuple(map(near, lane.held))) for lane in trace.lanes
