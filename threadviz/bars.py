@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from threadviz.causality import endless_wait
-from threadviz.lettering import fit, printable, width
-from threadviz.picture import INK, LETTERS, SMALL, Label, Picture, Row
-from threadviz.trace import Held, Lane, Span, Trace
+from .causality import endless_wait
+from .lettering import fit, printable, width
+from .picture import INK, LETTERS, SMALL, Label, Picture, Row
+from .trace import Held, Lane, Span, Trace
 
 TICK, STRIPE, STRIPES = 3.0, 4.0, 3
 ASIDE = 12.0  # from the end of a stripe to its name, at most

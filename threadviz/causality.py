@@ -6,7 +6,7 @@ Pure functions of a trace; nothing here draws or words anything.
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from threadviz.trace import Lane, Span, Trace, Wait
+from .trace import Lane, Span, Trace, Wait
 
 
 @dataclass(frozen=True, slots=True)

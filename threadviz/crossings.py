@@ -3,11 +3,11 @@
 from bisect import bisect_left
 from collections import defaultdict
 
-from threadviz.causality import deadlock_cycle, hand_overs, lost_updates, shared_attributes
-from threadviz.lettering import fit, printable, width
-from threadviz.picture import GREY, LETTERS, ORANGE, SMALL, Label, MarkKind, Picture, Point
-from threadviz.trace import Span, Trace, TraceEvent
-from threadviz.words import lost_summary
+from .causality import deadlock_cycle, hand_overs, lost_updates, shared_attributes
+from .lettering import fit, printable, width
+from .picture import GREY, LETTERS, ORANGE, SMALL, Label, MarkKind, Picture, Point
+from .trace import Span, Trace, TraceEvent
+from .words import lost_summary
 
 MOST_ARROWS, SHORTEST_WAIT = 30, 3.0
 MARK = 11.0  # from one mark to the next

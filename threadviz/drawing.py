@@ -15,8 +15,8 @@ from matplotlib.path import Path
 from matplotlib.quiver import Quiver
 from matplotlib.transforms import Affine2D
 
-from threadviz.lettering import FAMILY
-from threadviz.picture import BASELINE, GREY, INK, LETTERS, ORANGE, PAD, Box, Label, Picture, Point
+from .lettering import FAMILY
+from .picture import BASELINE, GREY, INK, LETTERS, ORANGE, PAD, Box, Label, Picture, Point
 
 CSS = 96  # CSS pixels an inch
 STYLES: dict[str, dict[str, Any]] = {  # in the order of drawing

@@ -4,14 +4,14 @@ from math import floor, inf
 
 from matplotlib.ticker import MaxNLocator
 
-from threadviz.bars import STRIPE, add_bar, add_ending, add_failures, add_held, ending, stripes
-from threadviz.causality import deadlock_cycle, endless_wait, gil_turns, shared_attributes, with_endless_waits
-from threadviz.crossings import add_arrows, add_deadlock, add_marks
-from threadviz.lettering import fit_middle, printable, width, wrap
-from threadviz.picture import LETTERS, PAD, SMALL, Label, Picture, Row
-from threadviz.strips import GIL_NAME, add_strips, name_labels, strip_names, strips_height
-from threadviz.trace import STATES, Held, Lane, Span, State, Trace
-from threadviz.words import deadlock_sentence
+from .bars import STRIPE, add_bar, add_ending, add_failures, add_held, ending, stripes
+from .causality import deadlock_cycle, endless_wait, gil_turns, shared_attributes, with_endless_waits
+from .crossings import add_arrows, add_deadlock, add_marks
+from .lettering import fit_middle, printable, width, wrap
+from .picture import LETTERS, PAD, SMALL, Label, Picture, Row
+from .strips import GIL_NAME, add_strips, name_labels, strip_names, strips_height
+from .trace import STATES, Held, Lane, Span, State, Trace
+from .words import deadlock_sentence
 
 MOST_LANES, ROOMY_LANES, NAME_ROOM = 40, 14, 240.0
 STATE_NAMES = dict(zip(STATES, ("running", "ready", "sleeping", "waiting for a lock", "blocked"), strict=True))

@@ -11,7 +11,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import FT2Font, LoadFlags
 from numpy.typing import NDArray
 
-from threadviz.words import clean
+from .words import clean
 
 FAMILY = "DejaVu Sans"
 

@@ -7,8 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from threadviz.lettering import width as text_width
-from threadviz.trace import State
+from .lettering import width as text_width
+from .trace import State
 
 PAD = 18.0  # from the axes' left edge to time 0: room for the arrows to threads started at once
 LETTERS, SMALL, TITLE = 11.0, 10.0, 13.5

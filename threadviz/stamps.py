@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from threadviz.lettering import bitmap, width
-from threadviz.picture import BASELINE, Label
+from .lettering import bitmap, width
+from .picture import BASELINE, Label
 
 _BEFORE = {"left": 0.0, "center": 0.5, "right": 1.0}  # how much of a label is left of its place
 

@@ -1,9 +1,9 @@
 """The strips under the lanes: who held the GIL, and how many items each queue held, as a step curve."""
 
-from threadviz.causality import QueueLife, gil_turns, queue_lives
-from threadviz.lettering import fit_middle, printable, width
-from threadviz.picture import LETTERS, SMALL, Label, Picture
-from threadviz.trace import Trace
+from .causality import QueueLife, gil_turns, queue_lives
+from .lettering import fit_middle, printable, width
+from .picture import LETTERS, SMALL, Label, Picture
+from .trace import Trace
 
 GIL_NAME = "holds the GIL"
 GIL = 30.0  # height of the strip for the GIL, which is the first

@@ -9,13 +9,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from threadviz.drawing import CSS, EXACT, GRID, Drawing, same_digits
-from threadviz.encoding import encoded
-from threadviz.layout import lay_out, left_margin
-from threadviz.lettering import fit_middle, printable
-from threadviz.picture import LETTERS, PAD, TITLE, Label, Picture
-from threadviz.stamps import stamp
-from threadviz.trace import Trace
+from .drawing import CSS, EXACT, GRID, Drawing, same_digits
+from .encoding import encoded
+from .layout import lay_out, left_margin
+from .lettering import fit_middle, printable
+from .picture import LETTERS, PAD, TITLE, Label, Picture
+from .stamps import stamp
+from .trace import Trace
 
 WIDTH, TOP, RIGHT = 864.0, 34.0, 18.0
 SHARP = 2  # drawn pixels for each CSS pixel, so that the picture is sharp on every screen

@@ -7,7 +7,7 @@ from itertools import groupby
 from statistics import median
 from typing import TypeVar
 
-from threadviz.causality import (
+from .causality import (
     LostUpdate,
     QueueLife,
     deadlock_cycle,
@@ -17,7 +17,7 @@ from threadviz.causality import (
     queue_lives,
     with_endless_waits,
 )
-from threadviz.trace import Held, Lane, Span, Trace, TraceEvent, Wait
+from .trace import Held, Lane, Span, Trace, TraceEvent, Wait
 
 _Interval = TypeVar("_Interval", Span, Held)
 _Item = TypeVar("_Item")
