@@ -257,3 +257,10 @@ def test_recorded_script_runs_in_real_time(tmp_path):
     assert (done.stdout.splitlines()[-1], done.stderr, done.returncode) == ("[0, 1]", "", 0)
     about = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))["otherData"]
     assert about["clock"] == "real" and 1.9 < about["seconds"] < 30
+
+
+def test_global_variable_of_a_script_is_named(tmp_path, capfd):
+    script = write(tmp_path / "counts.py", "count = 0\ndef add():\n    global count\n    count += 1\nadd()\n")
+    assert main([str(script)]) == 0
+    note = "note: count is a global variable: its reads and writes are not shown, and all runs share its value"
+    assert capfd.readouterr().out.splitlines()[-1] == note

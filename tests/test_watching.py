@@ -65,3 +65,50 @@ def test_accesses_are_noted_up_to_a_limit_that_the_trace_tells(monkeypatch):
     trace = tv.simulate(program).trace
     assert sum(event.kind == "write" for event in trace.events) == 3
     assert trace.notes == ("only the first 3 reads and writes of attributes were noted",)
+
+
+counted = 0
+
+
+def add_globally():
+    global counted
+    counted += 1
+
+
+def add_in_a_closure():
+    count = 0
+
+    def add():
+        nonlocal count
+        count += 1
+
+    adder = threading.Thread(target=add)
+    adder.start()
+    adder.join()
+
+
+def add_in_an_outer_lambda():
+    return [last := number for number in range(3)], (lambda: (counted, last))()
+
+
+GLOBAL = "counted is a global variable: its reads and writes are not shown, and all runs share its value"
+OUTER = "count is a variable of an outer function: its reads and writes are not shown"
+
+
+@pytest.mark.parametrize("verb", [tv.simulate, tv.record])
+@pytest.mark.parametrize(
+    ("scenario", "notes"),
+    [(add_globally, [GLOBAL]), (add_in_a_closure, [OUTER]), (add_in_an_outer_lambda, [])],
+)
+def test_variables_whose_changes_are_not_seen_are_named(verb, scenario, notes):
+    run = verb(scenario)
+    assert run.exception() is None
+    assert [note for note in run.trace.notes if "are not shown" in note] == notes
+
+
+def test_global_variable_that_only_a_called_method_changes_is_named():
+    class Adder:
+        def __call__(self):
+            add_globally()
+
+    assert list(tv.simulate(Adder()).trace.notes) == [GLOBAL]

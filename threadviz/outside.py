@@ -1,4 +1,4 @@
-"""Finds what a scenario would share with other runs: locks, queues, threads made outside it."""
+"""Finds what a scenario would share with other runs: locks, queues, threads made outside it, and global variables."""
 
 import _thread
 import concurrent.futures
@@ -30,26 +30,35 @@ _MADE_OUTSIDE = (
 
 def survey(
     scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], virtual: tuple[type, ...] = ()
-) -> list[type]:
-    """The learner's classes that `scenario` can reach; MadeOutside, by name, for a primitive it has not made itself.
+) -> tuple[list[type], list[str]]:
+    """The learner's classes that `scenario` can reach, and a sentence on each variable whose changes are not seen.
 
-    `virtual` are the classes of primitives that earlier runs made.
+    MadeOutside, by name, for a primitive it has not made itself.  `virtual` are the classes of primitives that
+    earlier runs made.
     """
-    classes, shared = look_outside(scenario, args, kwargs, virtual)
+    classes, shared, unseen = look_outside(scenario, args, kwargs, virtual)
     for path, kind, advice in shared:
         raise MadeOutside(f"{path} {kind}, {advice}")
-    return classes
+    return classes, unseen
 
 
 def look_outside(
     scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], virtual: tuple[type, ...] = ()
-) -> tuple[list[type], list[tuple[str, str, str]]]:
-    """The learner's classes, and each primitive made outside: what it is called, that it is one, why that is bad."""
+) -> tuple[list[type], list[tuple[str, str, str]], list[str]]:
+    """The learner's classes, each primitive made outside, and a sentence on each variable whose changes are not seen.
+
+    A primitive is told as what it is called, that it is one, and why that is bad.
+    """
     classes = []
     shared = []
+    unseen: set[str] = set()
     name = getattr(scenario, "__name__", type(scenario).__name__)
     for path, value in _reachable(scenario, args, kwargs):
         kind = type(value)  # not isinstance, which may run the learner's own __getattribute__
+        if issubclass(kind, FunctionType | CodeType):
+            unseen |= _unseen(value if issubclass(kind, CodeType) else value.__code__)
+        if not path:
+            continue
         if issubclass(kind, type):
             if is_learners_class(value):
                 classes.append(value)
@@ -72,13 +81,16 @@ def look_outside(
                     f"where it would outlive the run; create it inside {name}(), so that every run starts fresh",
                 )
             )
-    return classes, shared
+    return classes, shared, sorted(unseen)
 
 
 def _reachable(
     scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterator[tuple[str, Any]]:
-    """The values that the scenario's code names, and what the functions, classes and objects among them name."""
+    """The values that the scenario's code names, and what the functions, classes and objects among them name.
+
+    The scenario itself has no path.
+    """
     seen: set[int] = set()
     todo: list[tuple[str, Any]] = [("", scenario)]
     todo += [(f"argument {i + 1}", value) for i, value in enumerate(args)]
@@ -88,14 +100,15 @@ def _reachable(
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if path:
-            yield path, value
+        yield path, value
         kind = type(value)
         if issubclass(kind, MethodType):
             todo += [(f"{path or type(value.__self__).__name__}.__self__", value.__self__), (path, value.__func__)]
         elif issubclass(kind, FunctionType):
             if is_learners(value.__code__.co_filename):
                 todo += _of_function(value)
+            elif value is scenario:  # a script, in a function of ours
+                todo += [("", cell.cell_contents) for cell in value.__closure__ or ()]
         elif issubclass(kind, type):
             if is_learners_class(value):
                 todo += [(f"{path}.{key}", item) for key, item in vars(value).items() if _may_hold(item)]
@@ -135,6 +148,23 @@ def _globals(code: CodeType) -> frozenset[str]:
     """The global names that a function looks up; an attribute `x.lock` is no use of a global `lock`."""
     loads = (each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
     return frozenset(loads).union(*(_globals(each) for each in code.co_consts if isinstance(each, CodeType)))
+
+
+@lru_cache(maxsize=1000)
+def _unseen(code: CodeType) -> frozenset[str]:
+    """A sentence on each variable that a function of the learner's changes and that is not its own."""
+    if not is_learners(code.co_filename):
+        return frozenset()
+    told = {
+        f"{each.argval} is a global variable: its reads and writes are not shown, and all runs share its value"
+        for each in dis.get_instructions(code)
+        if each.opname == "STORE_GLOBAL"
+    } | {
+        f"{each.argval} is a variable of an outer function: its reads and writes are not shown"
+        for each in dis.get_instructions(code)
+        if each.opname == "STORE_DEREF" and each.argval in code.co_freevars and not code.co_name.startswith("<")
+    }
+    return frozenset(told).union(*(_unseen(each) for each in code.co_consts if isinstance(each, CodeType)))
 
 
 def _names(code: CodeType) -> set[str]:

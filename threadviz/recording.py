@@ -33,8 +33,8 @@ MAX_LINES = 100_000  # printed and logged in a run
 
 def record_once(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Finished:
     """Run `scenario` on real threads.  KeyboardInterrupt comes through, when everything is put back."""
-    classes, shared = look_outside(scenario, args, kwargs, (Lock, SimpleQueue))
-    told = [f"{path} {kind}: who waited for it, and who held it, is not shown" for path, kind, _ in shared]
+    classes, shared, unseen = look_outside(scenario, args, kwargs, (Lock, SimpleQueue))
+    told = [f"{path} {kind}: who waited for it, and who held it, is not shown" for path, kind, _ in shared] + unseen
     with exclusively(), _Interrupts() as interrupts:
         return _record(scenario, args, kwargs, classes, told, interrupts)
 

@@ -33,10 +33,12 @@ def simulate_once(
     cores: int | None,
 ) -> Finished:
     """Run `scenario` on the virtual clock.  KeyboardInterrupt and ScheduleMismatch come through; all else is kept."""
-    classes = survey(scenario, args, kwargs, (Lock, SimpleQueue))
+    classes, unseen = survey(scenario, args, kwargs, (Lock, SimpleQueue))
     program = partial(scenario, *args, **kwargs)
     with exclusively():
-        return _simulate(program, namespaces(scenario), classes, Simulator(policy, cores), seed)
+        simulator = Simulator(policy, cores)
+        simulator.events.notes += unseen
+        return _simulate(program, namespaces(scenario), classes, simulator, seed)
 
 
 def _simulate(
