@@ -201,6 +201,13 @@ def test_turns_of_one_thread_that_touch_are_one():
     assert told(computing((0, 0, 1), (0, 1.0005, 2), (1, 2, 3), clock="real")) == [(0, 0, 2), (1, 2, 3)]
 
 
+def test_turn_in_a_pause_that_was_too_short_to_be_noted_parts_the_others():
+    parted = [(0, 0, 2), (1, 2, 2.0009), (0, 2.0009, 5), (1, 5, 6)]
+    assert told(computing((0, 0, 5), (1, 2, 2.0009), (1, 5, 6), clock="real")) == parted
+    assert told(computing((0, 0, 5), (1, 4.9995, 6), clock="real")) == [(0, 0, 4.9995), (1, 4.9995, 6)]
+    assert told(computing((0, 0, 5), (1, 2, 2.0015), (1, 5, 6), clock="real")) == []
+
+
 def test_threads_that_compute_side_by_side_hold_no_gil():
     assert told(computing((0, 0, 2), (1, 1, 3))) == []
     assert told(computing((0, 0, 1), (1, 1, 2), waits="waits for a core")) == []

@@ -4,7 +4,6 @@ Pure functions of a trace; nothing here draws or words anything.
 """
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from .trace import Lane, Span, Trace, Wait
 
@@ -198,11 +197,16 @@ def gil_turns(trace: Trace) -> tuple[Turn, ...]:
     if len({turn.lane for turn in turns}) < 2 or not any("GIL" in wait or wait == "off the CPU" for wait in waits):
         return ()
     near = 0.0 if trace.clock == "virtual" else 0.001  # a recorded thread looks at the clock only now and then
-    if any(before.end - after.start > near + 1e-9 for before, after in pairwise(turns)):
-        return ()
     joined: list[Turn] = []
     for turn in turns:
-        if joined and joined[-1].lane == turn.lane and turn.start - joined[-1].end <= near:
-            turn = replace(turn, start=joined.pop().start)
-        joined.append(turn)
+        last = joined.pop() if joined else turn
+        if last.lane == turn.lane and turn.start - last.end <= near:
+            joined.append(replace(last, end=max(last.end, turn.end)))
+        elif last.end <= turn.start:
+            joined += [last, turn]
+        elif min(last.end, turn.end) - turn.start <= near + 1e-9:  # in a pause that was too short to be noted
+            joined += [replace(last, end=turn.start), turn]
+            joined += [replace(last, start=turn.end)] if last.end > turn.end else []
+        else:
+            return ()
     return tuple(joined)
