@@ -58,10 +58,13 @@ def kitchen(clerks=CLERKS, cooks=COOKS, room=ROOM, opened=OPEN, taking=0.1, cook
     orders = queue.Queue(maxsize=room)
     closing = threading.Event()
 
-    # One worker for each call: with fewer, cooks would wait for clerks to end, and clerks for room in the queue.
-    with concurrent.futures.ThreadPoolExecutor(max_workers=clerks + cooks) as executor:
-        at_the_stove = [executor.submit(cook, number, orders, cooking) for number in range(cooks)]
-        at_the_door = [executor.submit(clerk, number, orders, closing, taking) for number in range(clerks)]
+    # One worker for each call: with fewer, some cooks and clerks would begin only when others had gone home.
+    with (
+        concurrent.futures.ThreadPoolExecutor(max_workers=cooks, thread_name_prefix="cook") as stove,
+        concurrent.futures.ThreadPoolExecutor(max_workers=clerks, thread_name_prefix="clerk") as door,
+    ):
+        at_the_stove = [stove.submit(cook, number, orders, cooking) for number in range(cooks)]
+        at_the_door = [door.submit(clerk, number, orders, closing, taking) for number in range(clerks)]
         try:
             time.sleep(opened)
         finally:
