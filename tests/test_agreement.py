@@ -151,10 +151,6 @@ SCENARIOS = {
 }
 
 
-def lanes(run):
-    return sorted((lane.name, lane.ending) for lane in run.trace.lanes)
-
-
 def started(run):
     """Who started whom, in this order."""
     name = [lane.name for lane in run.trace.lanes]
@@ -181,7 +177,7 @@ def taken(run):
 def disagreements(recorded, simulated, ordered):
     told = {
         "outcome": lambda run: run.outcome,
-        "lanes": lanes,
+        "lanes": lambda run: sorted((lane.name if ordered else "", lane.ending) for lane in run.trace.lanes),
         "starts": started,
         "taken": taken,
         "errors": lambda run: sorted(f"{name if ordered else ''} {error!r}" for name, error in run.errors.items()),
@@ -242,3 +238,34 @@ def test_wait_for_a_condition_names_who_notified_and_then_who_holds_its_lock_in_
             if event.lane == 1 and event.cause is not None and event.kind != "begin"
         ]
         assert told == [("wake", "call", "Condition.notify"), ("acquire", "release", "ready")]
+
+
+@pytest.mark.parametrize("verb", [tv.simulate, tv.record])
+@pytest.mark.parametrize("who", [None, "Dot"])
+def test_lock_of_a_thread_that_has_ended_is_held_until_somebody_releases_it_in_both(verb, who, monkeypatch):
+    def left_locked():
+        lock = threading.Lock()
+
+        def bob():
+            lock.acquire()
+            time.sleep(1)
+
+        def cem():
+            time.sleep(0.5)
+            return lock.acquire(timeout=3)
+
+        def dot():
+            time.sleep(2)
+            if who:
+                lock.release()
+
+        for body in (bob, cem, dot):
+            threading.Thread(target=body, name=body.__name__.title()).start()
+
+    hurry(monkeypatch, FASTER)
+    trace = verb(left_locked).trace
+    bob = trace.lanes[1]
+    releases = [event.time for event in trace.events if event.kind == "release"]
+    assert len(releases) == (1 if who else 0)
+    assert [(held.lock, held.end) for held in bob.held] == [("lock", *(releases or [trace.duration]))]
+    assert bob.end < bob.held[0].end

@@ -430,3 +430,30 @@ def test_recorded_threads_take_turns_that_do_not_overlap():
         return
     assert {run.trace.lanes[turn.lane].name for turn in turns} == {"A", "B"}
     assert 0.07 < sum(turn.end - turn.start for turn in turns) <= run.duration + 0.01
+
+
+@pytest.mark.parametrize("wide", [500, 700, 900])
+def test_last_steps_of_a_thread_are_marked_beside_the_slanted_arrow_to_who_waited_for_it(wide):
+    class Office:
+        left = 0
+
+    def tickets():
+        office = Office()
+        office.left = 2
+
+        def sell():
+            tv.work(0.02)
+            office.left -= 1
+
+        sellers = [threading.Thread(target=sell) for _ in range(2)]
+        for seller in sellers:
+            seller.start()
+        for seller in sellers:
+            seller.join()
+        return office.left
+
+    picture = lay_out(tv.simulate(tickets).trace, wide)
+    (tail, head), *_ = picture.arrows  # of the longest wait
+    assert head[0] - tail[0] > 50
+    assert len(picture.marks["read"]) == 3 and len(picture.marks["write"]) == 3
+    assert not [note for note in picture.notes if "not marked" in note]

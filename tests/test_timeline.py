@@ -412,6 +412,13 @@ def test_legend_tells_seconds_of_the_states_that_occur():
     assert not [text for text in texts if text.startswith(("ready", "waiting"))]
 
 
+def test_legend_tells_what_the_spans_add_up_to_in_decimal_numbers():
+    spans = tuple(Span("sleeping", k * 0.005, (k + 1) * 0.005) for k in range(35))
+    trace = Trace((Lane("A", spans),), (), 35 * 0.005)
+    assert f"{trace.seconds_in['sleeping']:.2f}" == "0.18"  # as floating-point numbers
+    assert "sleeping 0.17 s" in [label.text for label in lay_out(trace, 700).labels]
+
+
 def test_run_that_takes_no_time_is_drawn_in_order():
     picture = lay_out(traces.INSTANT, 700)
     assert picture.axis == "one step after the other: it all takes no time on the virtual clock"

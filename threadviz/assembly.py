@@ -51,7 +51,6 @@ def assemble(recorder: Recorder, notes: list[Note | LockNote], ended: int, told:
             track.since = now
             current[track.thread.ident] = track
         elif kind == "end":
-            track.let_go_of_all(now)
             track.close(now)
             current.pop(track.thread.ident, None)
         reason = index.get(id(cause)) if isinstance(cause, tuple | None) else holds[cause].released
@@ -62,6 +61,7 @@ def assemble(recorder: Recorder, notes: list[Note | LockNote], ended: int, told:
     for track in lanes:
         if track.end is None or id(track.end) not in index:
             _leave(recorder, track, duration, events, holds)
+        track.let_go_of_all(duration)  # a lock stays locked when its holder ends
     if recorder.deadlocked:
         events.append(TraceEvent(duration / 1e9, 0, "deadlock"))
     waits = tuple(
@@ -98,7 +98,7 @@ class _Holds:
         if len(self.threads) > len(self.ends):
             self.ends.append(now)
             holder = self.threads[-1]
-            if holder is not None and self in holder.holding:  # not where the holder has ended
+            if holder is not None:
                 holder.let_go(self, now)
 
     def last(self) -> Track | None:
@@ -166,5 +166,4 @@ def _leave(recorder: Recorder, track: Track, duration: int, events: list[TraceEv
     track.ending = "deadlocked" if recorder.deadlocked else "abandoned" if track.daemon else "stopped"
     if track.ending == "abandoned":
         events.append(TraceEvent(duration / 1e9, track.number, "abandon"))
-    track.let_go_of_all(duration)
     track.close(max(duration, track.since))

@@ -109,7 +109,7 @@ def add_held(picture: Picture, row: Row, lane: Lane, at: int, stop: float) -> No
     told: tuple[str, ...] = ()
     for i, (start, end, locks) in enumerate(pieces):
         left, right = picture.x(start), picture.x(end)
-        if lane.ending == "deadlocked" and end >= lane.end:
+        if picture.dead is not None and right >= picture.dead:
             right = stop
         right = max(right, left + TICK)
         for stripe in range(min(len(locks), STRIPES)):

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
+from typing import Literal
 
 from .causality import deadlock_cycle, hand_overs, lost_updates, shared_attributes
 from .lettering import fit, printable, width
@@ -67,7 +68,7 @@ def _hand_over(picture: Picture, cause: TraceEvent, effect: TraceEvent, at: dict
     tail = picture.x(cause.time), picture.rows[i].bottom if down else picture.rows[i].top
     head = picture.x(effect.time), picture.rows[j].top - 1 if down else picture.rows[j].bottom + 1
     picture.arrows.append((tail, head))
-    _keep_clear(picture, i, j, min(tail[0], head[0]), max(tail[0], head[0]))
+    _keep_clear(picture, i, j, tail, head)
 
 
 def _start(picture: Picture, cause: TraceEvent, child: int, since: float, at: dict[int, int]) -> None:
@@ -77,17 +78,23 @@ def _start(picture: Picture, cause: TraceEvent, child: int, since: float, at: di
     from_y, to_y = picture.rows[i].middle, picture.rows[j].middle
     picture.stems.append([(x, from_y), (begin - STEM, from_y), (begin - STEM, to_y)])
     picture.arrows.append(((begin - STEM, to_y), (begin - 1, to_y)))
-    _keep_clear(picture, i, j, begin - STEM, begin - STEM)
+    _keep_clear(picture, i, j, (begin - STEM, from_y), (begin - STEM, to_y))
 
 
-def _keep_clear(picture: Picture, i: int, j: int, left: float, right: float) -> None:
-    """Keep marks and labels off an arrow that goes from row to row."""
+def _keep_clear(picture: Picture, i: int, j: int, tail: Point, head: Point) -> None:
+    """Keep marks and labels off an arrow that goes from row to row, where it passes their height."""
+
+    def take(side: Literal["above", "below"], k: int, top: float, bottom: float) -> None:
+        (x0, y0), (x1, y1) = tail, head
+        xs = [x0 + (x1 - x0) * min(max((y - y0) / (y1 - y0), 0), 1) for y in (top, bottom)]
+        picture.taken[side, k].append((min(xs) - 4, max(xs) + 4))
+
     low, high = min(i, j), max(i, j)
     for k in range(low, high + 1):
         if k > low:
-            picture.taken["above", k].append((left - 4, right + 4))
+            take("above", k, picture.rows[k].top - 14, picture.rows[k].top - 2)
         if k < high:
-            picture.taken["below", k].append((left - 4, right + 4))
+            take("below", k, picture.rows[k].bottom, picture.rows[k + 1].top - 15)
 
 
 def add_marks(picture: Picture, trace: Trace) -> list[str]:
@@ -138,15 +145,16 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
 
 
 def _side_by_side(wanted: list[float], taken: list[Point], right: float) -> list[float | None]:
-    """Move marks apart, to the right and off what is taken; None for one that would be moved too far."""
+    """Move marks apart and off what is taken, to the right if possible; None for one that would be moved too far."""
+    far = 3 * MARK
     xs: list[float | None] = []
     last = -MARK
     for want in wanted:
         x = max(want, last + MARK)
         for a, b in sorted(taken):
             if x - 5 < b and a < x + 5:
-                x = b + 5
-        if x - want > 3 * MARK:
+                x = b + 5 if b + 5 - want <= far else a - 5
+        if x - want > far:
             xs.append(None)
         else:
             xs.append(x)
@@ -154,8 +162,9 @@ def _side_by_side(wanted: list[float], taken: list[Point], right: float) -> list
     limit = right
     for i in range(len(xs) - 1, -1, -1):
         if (moved := xs[i]) is not None:
-            xs[i] = min(moved, limit)
-            limit = min(moved, limit) - MARK
+            x = min(moved, limit)
+            xs[i] = x if wanted[i] - x <= far else None
+            limit = x - MARK
     return xs
 
 

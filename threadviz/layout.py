@@ -202,4 +202,5 @@ def _legend_and_notes(picture: Picture, lasted: dict[State, str]) -> None:
 
 
 def _seconds(value: float) -> str:
+    value = round(value, 9)  # 0.085, however it was added up
     return f"{value:.2f} s" if value == 0 or value >= 0.005 else f"{value:.2g} s"

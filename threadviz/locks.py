@@ -119,7 +119,7 @@ class Lock:
         holder = self._holder
         self._release = operation.event
         if holder is not None and (self in holder.holding or operation.frame is None):
-            if self in holder.holding:  # not where the holder has ended
+            if self in holder.holding:
                 holder.let_go(self, simulator.now)
             if operation.line is not None:
                 self._release = simulator.record("release", self._name(operation), line=operation.line)

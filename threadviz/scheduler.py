@@ -61,7 +61,6 @@ class Scheduler(Tasks):
         ended = self.record("end")
         for joiner in task.joiners:
             self.wake(joiner, ended)
-        task.let_go_of_all(self.now)
         task.close(self.now)
         if not self.alive:
             return self.hub

@@ -156,8 +156,8 @@ class Tasks:
                 task.ending = "deadlocked" if self.deadlocked else "stopped" if self.stop_now else "abandoned"
                 if task.ending == "abandoned":
                     self.events.add(self.now, task, "abandon")
-                task.let_go_of_all(self.now)
                 task.close(self.now)
+            task.let_go_of_all(self.now)  # a lock stays locked when its holder ends
         if self.deadlocked:
             self.events.add(self.now, self.tasks[0], "deadlock")
         self.ending = True
