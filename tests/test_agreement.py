@@ -269,3 +269,46 @@ def test_lock_of_a_thread_that_has_ended_is_held_until_somebody_releases_it_in_b
     assert len(releases) == (1 if who else 0)
     assert [(held.lock, held.end) for held in bob.held] == [("lock", *(releases or [trace.duration]))]
     assert bob.end < bob.held[0].end
+
+
+class Taken:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.lock.acquire()
+
+
+class TakenToo(Taken):
+    def __init__(self, number):
+        super().__init__()
+        self.number = number
+
+
+def one():
+    shop = Taken()
+    return shop
+
+
+def subclass():
+    shop = TakenToo(1)
+    return shop
+
+
+def in_another():
+    shop = type("Street", (), {})()
+    shop.first = Taken()
+    return shop
+
+
+def in_a_list():
+    shops = [Taken()]
+    shops[0] = Taken()
+    return shops
+
+
+@pytest.mark.parametrize("verb", [tv.simulate, tv.record])
+@pytest.mark.parametrize(
+    ("scenario", "names"),
+    [(one, ["shop.lock"]), (subclass, ["shop.lock"]), (in_another, ["Taken.lock"]), (in_a_list, ["Taken.lock"] * 2)],
+)
+def test_lock_taken_in_a_constructor_has_the_name_that_its_object_gets(verb, scenario, names):
+    assert [held.lock for held in verb(scenario).trace.lanes[0].held] == names

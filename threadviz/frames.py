@@ -1,6 +1,7 @@
 """Whose code is running: the learner's or the library's; which operation it is in; what an object is called there."""
 
 import concurrent.futures
+import dis
 import os
 import queue
 import sys
@@ -123,9 +124,28 @@ def object_name(wanted: object, frames: Iterable[FrameType]) -> str | None:
         if is_learners(frame.f_code.co_filename):
             found = _find(wanted, frame.f_locals)
             if found is not None:
-                return found
+                return _as_assigned(found, frame)
             seen_globals = frame.f_globals
     return _find(wanted, seen_globals)
+
+
+def _as_assigned(name: str, frame: FrameType) -> str:
+    """'account.lock' instead of 'Account.lock', in a constructor that is called as `account = Account()`."""
+    if frame.f_code.co_name not in ("__init__", "__post_init__") or not frame.f_code.co_argcount:
+        return name
+    first = frame.f_code.co_varnames[0]
+    made = frame.f_locals.get(first)
+    owner = type(made).__name__ if first == "self" else first
+    caller = frame.f_back
+    while caller is not None and made is not None and caller.f_locals.get(first) is made:  # a subclass's constructor
+        caller = caller.f_back
+    if caller is None:
+        return name
+    step = next((each for each in dis.get_instructions(caller.f_code) if each.offset > caller.f_lasti), None)
+    if step is None or not step.opname.startswith(("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")):
+        return name
+    target = step.argval[0] if isinstance(step.argval, tuple) else step.argval
+    return f"{target}{name.removeprefix(owner)}" if name.startswith(f"{owner}.") else name
 
 
 def _find(wanted: object, names: dict[str, object]) -> str | None:
