@@ -1,6 +1,7 @@
 """The programs of the chapters, recorded and simulated: both runs tell the same story."""
 
 import ast
+import concurrent.futures
 import json
 import os
 import re
@@ -312,3 +313,31 @@ def in_a_list():
 )
 def test_lock_taken_in_a_constructor_has_the_name_that_its_object_gets(verb, scenario, names):
     assert [held.lock for held in verb(scenario).trace.lanes[0].held] == names
+
+
+@pytest.mark.parametrize("verb", [tv.simulate, tv.record])
+@pytest.mark.parametrize("how", ["result", "as_completed", "wait", "exception"])
+def test_wait_for_a_future_is_ended_by_the_worker_whose_call_ended(verb, how, monkeypatch):
+    def orders():
+        def order(seconds):
+            time.sleep(seconds)
+            if how == "exception":
+                raise ValueError
+
+        with concurrent.futures.ThreadPoolExecutor(2, thread_name_prefix="w") as pool:
+            futures = [pool.submit(order, seconds) for seconds in (1, 2)]
+            if how == "result":
+                futures[1].result()
+            elif how == "exception":
+                futures[1].exception()
+            elif how == "wait":
+                concurrent.futures.wait(futures)
+            else:
+                list(concurrent.futures.as_completed(futures))
+
+    hurry(monkeypatch, FASTER)
+    trace = verb(orders).trace
+    (*_, cause) = (e.cause for e in trace.events if e.kind == "wake" and not e.what.startswith("ThreadPoolExecutor"))
+    ended = trace.events[cause]
+    assert (trace.lanes[ended.lane].name, ended.kind) == ("w_1", "call")
+    assert ended.what == ("Future.set_exception" if how == "exception" else "Future.set_result")

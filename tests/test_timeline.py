@@ -419,6 +419,19 @@ def test_legend_tells_what_the_spans_add_up_to_in_decimal_numbers():
     assert "sleeping 0.17 s" in [label.text for label in lay_out(trace, 700).labels]
 
 
+def test_thread_that_a_new_thread_starts_at_once_has_an_arrow_from_it_and_no_stem_from_main():
+    lanes = tuple(Lane(name, (Span("sleeping", 0, 1),)) for name in ("main", "office", "letter"))
+    starts = [TraceEvent(0, lane, "start", lanes[lane + 1].name) for lane in (0, 1)]
+    begins = [TraceEvent(0, lane, "begin", cause=2 * lane - 2) for lane in (1, 2)]
+    picture = lay_out(Trace(lanes, (starts[0], begins[0], starts[1], begins[1]), 1), 700)
+    main, office, letter = picture.rows
+    assert [(stem[0][1], stem[-1][1]) for stem in picture.stems] == [(main.middle, office.middle)]
+    assert [(tail[1], head[1]) for tail, head in picture.arrows] == [
+        (office.middle, office.middle),
+        (office.bottom, letter.top - 1),
+    ]
+
+
 def test_run_that_takes_no_time_is_drawn_in_order():
     picture = lay_out(traces.INSTANT, 700)
     assert picture.axis == "one step after the other: it all takes no time on the virtual clock"

@@ -34,8 +34,13 @@ def add_arrows(picture: Picture, trace: Trace) -> int:
     for _, cause, effect in wakes[:MOST_ARROWS]:
         _hand_over(picture, cause, effect, at)
     room = max(0, MOST_ARROWS - len(wakes))
+    parents: dict[float, int] = {}
     for cause, effect in starts[:room]:
-        _start(picture, cause, effect.lane, trace.lanes[effect.lane].start, at)
+        since = trace.lanes[effect.lane].start
+        if parents.setdefault(since, cause.lane) == cause.lane:
+            _start(picture, cause, effect.lane, since, at)
+        else:  # at the same moment another one started threads: two stems would seem to be one
+            _hand_over(picture, cause, effect, at)
     room = max(0, room - len(starts))
     for cause, effect in items[:room]:
         _hand_over(picture, cause, effect, at)

@@ -97,6 +97,11 @@ def operation_name(frame: FrameType) -> str:
     return name
 
 
+def ends_a_call(operation: str) -> bool:
+    """Whether a pool's worker calls this when the learner's call has ended, which lets go on who waits for it."""
+    return operation in ("Future.set_result", "Future.set_exception")
+
+
 def is_learners_class(cls: type) -> bool:
     module = sys.modules.get(cls.__module__)
     if module is None:

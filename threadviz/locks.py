@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from . import _real
+from . import _real, frames
 from .simulator import Simulator
 from .tasks import Operation, Task
 from .tracing import printable
@@ -117,6 +117,8 @@ class Lock:
     def _note_release(self, operation: Operation) -> None:
         simulator = self._simulator
         holder = self._holder
+        if self._waiters and operation.event is None and frames.ends_a_call(operation.name):
+            operation.event = simulator.record("call", operation.name)
         self._release = operation.event
         if holder is not None and (self in holder.holding or operation.frame is None):
             if self in holder.holding:

@@ -98,7 +98,7 @@ class Tracks:
     def note_call(self) -> Note | None:
         """Note the operation that is about to let another thread go on."""
         name, line, _ = frames.user_call("")
-        return self.note("call", name, line=line) if line is not None else None
+        return self.note("call", name, line=line) if line is not None or frames.ends_a_call(name) else None
 
     def note_error(self, error: BaseException) -> None:
         text = error_text(error).partition(": ")[2]
