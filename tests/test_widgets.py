@@ -314,6 +314,45 @@ def test_repetition_can_be_cancelled_and_sliders_stay_usable():
     assert not ui.for_real.start.disabled
 
 
+def test_button_pressed_right_after_a_movement_runs_what_the_slider_says():
+    async def use():
+        ui = tv.interact(quick, workers=(1, 8))
+        ui.for_real.times.value = 3
+        ui.controls["workers"].value = 5
+        ui.for_real.start.click()
+        await ui.for_real._task
+        return ui
+
+    ui = asyncio.run(use())
+    assert ui.for_real.outcomes == {"1": 3}
+    assert ui.for_real.run.title.startswith("quick(workers=5, sleep=0.02) → 1   recorded")
+    assert ui.run.title.startswith("quick(workers=5")
+
+
+def test_run_with_the_values_of_a_movement_is_not_counted_among_those_before(monkeypatch):
+    for wait in ("SETTLE", "PATIENCE"):
+        monkeypatch.setattr(f"threadviz.widgets.{wait}", 5)
+    seen = []
+
+    async def use():
+        ui = tv.interact(quick, workers=(1, 8))
+        workers = ui.controls["workers"]
+
+        def move_at_the_second(scenario, **values):
+            seen.append(values["workers"])
+            if len(seen) == 2:
+                workers.value = 6
+            return real(scenario, **values)
+
+        monkeypatch.setattr("threadviz.widgets.record", move_at_the_second)
+        ui.for_real.start.click()
+        await ui.for_real._task
+
+    real = tv.record
+    asyncio.run(use())
+    assert len(seen) == 2 and 6 not in seen
+
+
 @pytest.mark.parametrize(
     ("error", "told"), [(KeyboardInterrupt(), "stopped"), (tv.AlreadyRunning("busy"), "AlreadyRunning: busy")]
 )

@@ -19,11 +19,15 @@ _BAR = 240  # CSS pixels of the longest bar
 class ForReal(ipywidgets.VBox):  # type: ignore[misc]
     """A button, and what came of pressing it.  Nothing runs before.
 
-    `record` runs the scenario on real threads with the values that the controls have; `beside` gives the trace of the
-    simulated run, and is told the recorded one, so that both stand on the same time axis.
+    `settle` draws a movement of the controls that still waits for it.  `record` runs the scenario on real threads with
+    the values that the controls have; `beside` gives the trace of the simulated run, and is told the recorded one, so
+    that both stand on the same time axis.
     """
 
-    def __init__(self, record: Callable[[], Run], beside: Callable[[Trace], Trace]) -> None:
+    def __init__(
+        self, settle: Callable[[], object], record: Callable[[], Run], beside: Callable[[Trace], Trace]
+    ) -> None:
+        self._settle = settle
         self._record = record
         self._beside = beside
         self._timeline = timeline.Timeline()
@@ -62,6 +66,7 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
             asyncio.run(self._repeat())
 
     async def _repeat(self) -> None:
+        self._settle()
         self.clear()
         self._cancelled = False
         times = self.times.value
@@ -72,6 +77,7 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
             while sum(self.outcomes.values()) < times and not self._cancelled:
                 self._once()
                 await asyncio.sleep(0.01)  # the controls are heard between two runs
+                self._settle()  # a movement ends the repetition, before a run with the new values is counted
         except KeyboardInterrupt:
             self._tell("stopped")
         except Exception as error:

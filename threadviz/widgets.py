@@ -111,7 +111,9 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         self._draw_by = 0.0
         self._busy = False
         self._run: Run | None = None
-        self.for_real = ForReal(lambda: record(self._scenario, **self._values(real=True)), self._beside)
+        self.for_real = ForReal(
+            lambda: self.run, lambda: record(self._scenario, **self._values(real=True)), self._beside
+        )
         self.draws = 0
         seed = ipywidgets.IntSlider(0, 0, 20, description="shuffle the order (0: no)")
         self.controls = {**controls, "seed": _control("interact", "seed", seed, inspect.Parameter.empty)}
