@@ -461,10 +461,11 @@ def test_every_wait_for_a_lock_that_changes_hands_all_the_time_names_who_held_it
         assert owner == (during or before[-1:])[0] != waiter
 
 
-def slowed(lock, step, name):
+def slowed(lock, step, name, then=lambda: _real.sleep(2 * TICK)):
     """Have thread `name` stand in a step of its lock, between the note and what is noted, until another one waits.
 
-    Returns what to call to wait until it stands there; the recorder sees nothing of it.
+    It calls `then` before it goes on. Returns what to call to wait until it stands there; the recorder sees nothing of
+    all this.
     """
     real, stands = getattr(lock, step), _real.allocate_lock()
     stands.acquire()
@@ -477,7 +478,7 @@ def slowed(lock, step, name):
             while not any(track.waiting and track.waiting[1][0] == "waiting" for track in recorder.Recorder.newest.all):
                 assert time.perf_counter() < deadline
                 _real.sleep(0.001)
-            _real.sleep(2 * TICK)
+            then()
         return is_done or real(*args)
 
     setattr(lock, step, slow)
@@ -506,10 +507,14 @@ def test_wait_for_a_lock_that_was_got_and_not_noted_yet_names_the_one_who_got_it
     assert owner == "first"
 
 
-def test_wait_for_a_lock_whose_release_was_noted_and_not_made_yet_names_the_one_who_holds_it():
-    def change_hands(timeout):
+@pytest.mark.parametrize("waits_in_vain", [False, True])
+def test_wait_for_a_lock_whose_release_was_noted_and_not_made_yet_names_the_one_who_holds_it(waits_in_vain):
+    gave_up = _real.allocate_lock()
+    gave_up.acquire()
+
+    def change_hands():
         lock = threading.Lock()
-        first_lets_it_go = slowed(lock, "_free", "first")
+        first_lets_it_go = slowed(lock, "_free", "first", *([gave_up.acquire] if waits_in_vain else []))
 
         def first():
             with lock:
@@ -518,14 +523,18 @@ def test_wait_for_a_lock_whose_release_was_noted_and_not_made_yet_names_the_one_
         thread = threading.Thread(target=first, name="first")
         thread.start()
         first_lets_it_go()
-        if lock.acquire(timeout=timeout):
-            lock.release()
+        if waits_in_vain:
+            assert not lock.acquire(timeout=TICK)
+            gave_up.release()
+        else:
+            with lock:
+                pass
         thread.join()
 
-    ((_, _, owner),) = owners(tv.record(change_hands, 100 * TICK))
-    assert owner == "first"
-    ((_, _, owner),) = owners(tv.record(change_hands, TICK / 10))
-    assert owner is None  # another one might have got it by then, and not have noted it
+    run = tv.record(change_hands)
+    ((_, _, owner),) = owners(run)
+    # whoever waits in vain does not learn whether another one got it in the meantime and has not noted that yet
+    assert (run.exception(), owner) == (None, None if waits_in_vain else "first")
 
 
 def test_wait_with_a_time_out_names_the_owner():
