@@ -304,7 +304,7 @@ def test_repetition_can_be_cancelled_and_sliders_stay_usable():
         await ui.for_real._task
         done = sum(ui.for_real.outcomes.values())
         ui.for_real.start.click()
-        while sum(ui.for_real.outcomes.values()) < 2:
+        while ui.for_real.cancel.disabled or sum(ui.for_real.outcomes.values()) < 2:
             await asyncio.sleep(0.01)
         ui.controls["workers"].value = 4
         await ui.for_real._task
@@ -312,6 +312,7 @@ def test_repetition_can_be_cancelled_and_sliders_stay_usable():
 
     ui, done = asyncio.run(use())
     assert 2 <= done < 10
+    assert not ui.for_real.outcomes
     assert ui.run.title.startswith("quick(workers=4")
     assert not ui.for_real.start.disabled
 
@@ -329,6 +330,66 @@ def test_button_pressed_right_after_a_movement_runs_what_the_slider_says():
     assert ui.for_real.outcomes == {"5": 3}
     assert ui.for_real.run.title.startswith("quick(workers=5, sleep=0.02) → 5   recorded")
     assert ui.run.title.startswith("quick(workers=5")
+
+
+def test_what_another_thread_does_to_the_widget_runs_where_the_widget_was_made(monkeypatch):
+    """JupyterLab may deliver movements and clicks in a thread of its own, which the stop button does not reach."""
+    ran_in = []
+    for name in ("simulate", "record"):
+        real = getattr(tv, name)
+        monkeypatch.setattr(
+            f"threadviz.widgets.{name}",
+            lambda *a, real=real, **k: (ran_in.append(threading.get_ident()), real(*a, **k))[1],
+        )
+
+    async def use():
+        ui = tv.interact(quick, workers=(1, 8))
+        ui.for_real.times.value = 2
+
+        async def elsewhere():
+            ui.controls["workers"].value = 7
+            ui.for_real.start.click()
+            return threading.get_ident()
+
+        other = await asyncio.to_thread(asyncio.run, elsewhere())
+        await asyncio.sleep(0.01)
+        await ui.for_real._task
+        return ui, other
+
+    ui, other = asyncio.run(use())
+    assert ui.for_real.outcomes == {"7": 2} and ui.run.title.startswith("quick(workers=7")
+    assert len(ran_in) >= 4 and set(ran_in) == {threading.get_ident()} != {other}
+
+
+def test_stop_button_between_two_runs_ends_the_repetitions():
+    async def use():
+        uis = [tv.interact(quick, workers=(1, 8)) for _ in range(2)]
+        for ui in uis:
+            ui.for_real.times.value = 1000
+            ui.for_real.start.click()
+        while not all(ui.for_real.outcomes for ui in uis):
+            await asyncio.sleep(0.001)
+        signal.raise_signal(signal.SIGINT)  # no run goes on while this line runs
+        for ui in uis:
+            await ui.for_real._task
+        return uis
+
+    before = signal.getsignal(signal.SIGINT)
+    for ui in asyncio.run(use()):
+        assert "<b>stopped</b>" in ui.for_real._told.value
+        assert 1 <= sum(ui.for_real.outcomes.values()) < 1000
+        assert not ui.for_real.start.disabled
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_repetition_whose_first_run_is_stopped_says_just_that(monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    ui = tv.interact(quick, workers=(1, 8))
+    monkeypatch.setattr("threadviz.widgets.record", stopped)
+    ui.for_real.start.click()
+    assert ui.for_real._told.value == "<p><b>stopped</b></p>"
 
 
 def test_run_with_the_values_of_a_movement_is_not_counted_among_those_before(monkeypatch):

@@ -2,8 +2,11 @@
 
 import asyncio
 import html
+import signal
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
@@ -14,6 +17,56 @@ from .trace import Trace
 
 TIMES = 20
 _BAR = 240  # CSS pixels of the longest bar
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def handed_over(home: asyncio.AbstractEventLoop | None, call: Callable[[], object]) -> bool:
+    """Whether `call` is left to `home`, the event loop of the cell that made the widget.
+
+    JupyterLab may tell a widget what the learner does in a thread of its own (a subshell), while a cell runs, and
+    there no stop button ends a run.
+    """
+    if home is None or home.is_closed() or home is running_loop():
+        return False
+    home.call_soon_threadsafe(call)
+    return True
+
+
+class _StopButton:
+    """Tells panels of an interrupt that comes between two runs, where a kernel ignores it."""
+
+    def __init__(self) -> None:
+        self._panels: list[ForReal] = []
+        self._before: Any = None
+
+    @contextmanager
+    def heard_by(self, panel: "ForReal") -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        if not self._panels:
+            self._before = signal.signal(signal.SIGINT, self._press)
+        self._panels.append(panel)
+        try:
+            yield
+        finally:
+            self._panels.remove(panel)
+            # a cell that awaits has a handler of its own, and puts this one back, which then ignores it, too
+            if not self._panels and signal.getsignal(signal.SIGINT) == self._press:
+                signal.signal(signal.SIGINT, self._before if self._before is not None else signal.SIG_DFL)
+
+    def _press(self, *_: object) -> None:
+        for panel in self._panels:
+            panel.stop()
+
+
+_stop_button = _StopButton()
 
 
 class ForReal(ipywidgets.VBox):  # type: ignore[misc]
@@ -32,7 +85,8 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
         self._beside = beside
         self._timeline = timeline.Timeline()
         self._task: asyncio.Task[None] | None = None
-        self._cancelled = False
+        self._cancelled = self._stopped = False
+        self._home = running_loop()
         self.run: Run | None = None
         self.outcomes: Counter[str] = Counter()
         self.start = ipywidgets.Button(description="run for real", tooltip="on real threads, in real time", icon="play")
@@ -54,30 +108,38 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
         self._progress.layout.visibility = "hidden"
         self.children = (self._row,)
 
+    def stop(self) -> None:
+        """End the repetition after the run that goes on, and say that it was stopped."""
+        self._cancelled = self._stopped = True
+
     def _cancel(self) -> None:
         self._cancelled = True
 
     def _press(self) -> None:
-        if self._task is not None and not self._task.done():
+        if handed_over(self._home, self._press) or (self._task is not None and not self._task.done()):
             return
-        try:
-            self._task = asyncio.get_running_loop().create_task(self._repeat())
-        except RuntimeError:  # no event loop: there is nobody who could move or cancel anything meanwhile
+        loop = running_loop()
+        if loop is not None:
+            self._task = loop.create_task(self._repeat())
+        else:  # there is nobody who could move or cancel anything meanwhile
             asyncio.run(self._repeat())
 
     async def _repeat(self) -> None:
         self._settle()
         self.clear()
-        self._cancelled = False
+        self._cancelled = self._stopped = False
         times = self.times.value
         self._progress.value, self._progress.max = 0, times
         self._progress.layout.visibility = "visible"
         self.start.disabled, self.cancel.disabled = True, False
         try:
-            while sum(self.outcomes.values()) < times and not self._cancelled:
-                self._once()
-                await asyncio.sleep(0.01)  # the controls are heard between two runs
-                self._settle()  # a movement ends the repetition, before a run with the new values is counted
+            with _stop_button.heard_by(self):
+                while sum(self.outcomes.values()) < times and not self._cancelled:
+                    self._once()
+                    await asyncio.sleep(0.01)  # the controls are heard between two runs
+                    self._settle()  # a movement ends the repetition, before a run with the new values is counted
+            if self._stopped:
+                self._tell("stopped")
         except KeyboardInterrupt:
             self._tell("stopped")
         except Exception as error:
@@ -95,9 +157,21 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
         self._tell("")
 
     def _tell(self, problem: str) -> None:
-        """The outcomes so far, a bar each, the most frequent first."""
+        said = f"<p><b>{html.escape(problem)}</b></p>" if problem else ""
+        shown: tuple[Any, ...] = (self._row, self._told)
+        if self.run is not None:
+            said += self._outcomes() + (
+                "<details><summary>The recorded picture in words</summary>"
+                f"<pre>{html.escape(self.run.describe())}</pre></details>"
+            )
+            shown = (self._row, self._picture, self._told)
+        self._told.value = said
+        self.children = shown
+
+    def _outcomes(self) -> str:
+        """A bar each, the most frequent first."""
         runs = sum(self.outcomes.values())
-        most = max(self.outcomes.values(), default=1)
+        most = max(self.outcomes.values())
         rows = "".join(
             f"<tr><td>{html.escape(outcome)}</td><td><div style='background: #0072B2; height: 1em; "
             f"width: {_BAR * count // most}px'></div></td><td>{count} of {runs}</td></tr>"
@@ -105,11 +179,4 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
         )
         if len(self.outcomes) > 12:
             rows += f"<tr><td>and {len(self.outcomes) - 12} more outcomes</td></tr>"
-        said = f"<p><b>{html.escape(problem)}</b></p>" if problem else ""
-        words = html.escape(self.run.describe()) if self.run is not None else ""
-        self._told.value = (
-            f"{said}<table role='status'><caption>outcomes of {runs} runs on real threads</caption>{rows}</table>"
-            f"<details><summary>The recorded picture in words</summary><pre>{words}</pre></details>"
-        )
-        shown: tuple[Any, ...] = (self._row, self._told)
-        self.children = shown if self.run is None else (self._row, self._picture, self._told)
+        return f"<table role='status'><caption>outcomes of {runs} runs on real threads</caption>{rows}</table>"

@@ -138,11 +138,14 @@ class Scheduler(Tasks):
     def wake(self, task: Task, cause: int | None) -> None:
         """Let a thread go on (where it wants a lock: try to) because of a trace event."""
         if task not in self.ready and not self.cores.waits(task):
-            task.woken_by = cause
-            if self.cores.crowded:
-                self.cores.wait(self.now, task)
-            else:
-                self.ready.append(task)
+            self._let_go_on(task, cause)
+
+    def _let_go_on(self, task: Task, cause: int | None) -> None:
+        task.woken_by = cause
+        if self.cores.crowded:
+            self.cores.wait(self.now, task)
+        else:
+            self.ready.append(task)
 
     def start_first(self, child: Task) -> None:
         """A started thread runs at once, as `Thread.start` waits for its first step."""
@@ -197,10 +200,8 @@ class Scheduler(Tasks):
 
     def _candidates(self) -> list[Task]:
         """Those that are ready, less those whose lock somebody else took in the meantime: these wait on."""
-        for task in self.ready if self.wanting else ():
-            if task.wanted is not None and task.wanted.locked():
-                self.ready = [t for t in self.ready if t.wanted is None or not t.wanted.locked()]
-                break
+        if self.wanting:
+            self.ready = [task for task in self.ready if task.wanted is None or not task.wanted.locked()]
         return self.ready
 
     def _choose(self, candidates: list[Task]) -> Task:
@@ -228,7 +229,7 @@ class Scheduler(Tasks):
             task.timed_out = True
             if not self.cores.waits(task):
                 task.wanted = None  # it goes on without the lock
-                self.wake(task, None)
+                self._let_go_on(task, None)  # nobody was ready, so neither was it: no search among thousands
         return bool(due)
 
     def _compute_until(self, now: int) -> None:

@@ -12,7 +12,7 @@ import ipywidgets
 from . import timeline
 from .calls import check_scenario
 from .errors import ThreadvizError
-from .for_real import ForReal
+from .for_real import ForReal, handed_over, running_loop
 from .run import Run
 from .trace import Trace
 from .verbs import RESERVED, record, simulate
@@ -104,6 +104,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
 
     def __init__(self, scenario: Callable[..., Any], controls: dict[str, ipywidgets.ValueWidget]) -> None:
         self._scenario = scenario
+        self._home = running_loop()
         self._timeline = timeline.Timeline()
         self._sketch = timeline.Timeline(density=1)
         self._waiting: asyncio.TimerHandle | None = None
@@ -136,11 +137,12 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         assert self._run is not None
         return self._run
 
-    def _moved(self, _change: object) -> None:
+    def _moved(self, _change: object = None) -> None:
         """Draw when the movements that are queued already have come in; at once where there is no event loop."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+        if handed_over(self._home, self._moved):
+            return
+        loop = running_loop()
+        if loop is None:
             self._redraw()
             return
         if self._waiting is None:

@@ -199,4 +199,11 @@ tv.interact(naps, workers=(1, 8))
     wait_until(widget, "widget.innerText.includes('outcome: 3')")
     # what was run for real belongs to another setting
     wait_until(widget, "widget.querySelectorAll('img').length === 1")
+    widget.get_by_role("button", name="run for real").click()
+    wait_until(widget, "/outcomes of [2-9] runs/.test(widget.innerText)")
+    # not in a subshell, in which JupyterLab delivers what the learner does: no stop button reaches it
+    assert widget.text_content().count("\nMainThread: ") == 2
+    page.evaluate("() => { window.jupyterapp.commands.execute('kernelmenu:interrupt') }")
+    wait_until(widget, "widget.innerText.includes('stopped')")
+    assert "outcomes of 20 runs" not in widget.inner_text()
     assert page.alerts == []
