@@ -15,6 +15,7 @@ from time import sleep as early_sleep
 import pytest
 
 import threadviz as tv
+from threadviz import frames
 from threadviz.layout import lay_out
 
 from . import programs
@@ -691,3 +692,15 @@ def test_thread_named_as_markup_keeps_its_name():
 
     run = tv.simulate(program)
     assert run.trace.lanes[1].name == "<img src=x onerror=alert(1)>\\n"
+
+
+@pytest.mark.parametrize(
+    ("folders", "learners"),
+    [
+        ((".local", "lib", "python3.11", "site-packages"), False),
+        (("usr", "lib", "python3", "dist-packages"), False),
+        (("course", "packages"), True),
+    ],
+)
+def test_installed_package_is_not_the_learners_wherever_pip_put_it(tmp_path, folders, learners):
+    assert frames.is_learners(str(tmp_path.joinpath(*folders, "module.py"))) is learners

@@ -17,6 +17,7 @@ _LIBRARY = tuple(
     {os.path.dirname(os.path.abspath(os.__file__)) + os.sep}
     | {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
+_INSTALLED = tuple(f"{os.sep}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))  # the user's own, too
 _OPERATIONS = (  # the modules whose functions are operations; calls into others are noise
     os.path.abspath(threading.__file__),
     os.path.abspath(queue.__file__),
@@ -35,8 +36,10 @@ class _Kinds(dict[str, int]):
             kind = OWN
         elif filename.startswith(_OPERATIONS):
             kind = OPERATIONS
+        elif filename.startswith((*_LIBRARY, "<frozen")) or any(folder in filename for folder in _INSTALLED):
+            kind = OTHER
         else:
-            kind = OTHER if filename.startswith((*_LIBRARY, "<frozen")) else LEARNERS
+            kind = LEARNERS
         self[filename] = kind
         return kind
 
