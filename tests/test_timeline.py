@@ -406,6 +406,18 @@ def test_locks_held_at_the_same_time_have_a_stripe_each():
     assert "holds outer" in texts and "and inner" in texts
 
 
+def test_gaps_between_holds_that_are_too_narrow_to_be_seen_are_told():
+    short = tuple(Held("lock", k / 100_000, (k + 0.5) / 100_000) for k in range(50_000))
+    lane = Lane("A", (Span("running", 0, 1),), (*short, Held("lock", 0.9, 0.95), Held("other", 0.95, 0.97)))
+    picture = lay_out(Trace((lane,), (), 1), 700)
+    assert len(picture.held) == 3
+    assert picture.held[0][:3:2] == (picture.x(0), pytest.approx(picture.x(0.5), abs=3))
+    assert [note for note in picture.notes if "gaps" in note] == [
+        "49999 gaps between two holds of a lock too narrow to be seen"
+    ]
+    assert "holds lock" in [label.text for label in picture.labels]
+
+
 def test_legend_tells_seconds_of_the_states_that_occur():
     texts = [label.text for label in lay_out(traces.race(), 700).labels]
     assert {"running 0.00 s", "sleeping 0.20 s", "blocked 0.10 s"} <= set(texts)

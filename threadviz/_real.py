@@ -17,13 +17,11 @@ start_new_thread = _thread.start_new_thread
 SimpleQueue = queue.SimpleQueue
 join = threading.Thread.join
 is_alive = threading.Thread.is_alive
-_checker = _thread.allocate_lock()  # always free
 
 
 def check_timeout(blocking: bool, timeout: float) -> None:
     """CPython's own errors for the arguments of an `acquire`."""
-    _checker.acquire(blocking, timeout)
-    _checker.release()
+    allocate_lock().acquire(blocking, timeout)  # a lock of its own, as many threads may ask at once
 
 
 LockType = type(_thread.allocate_lock())

@@ -18,9 +18,10 @@ def assemble(recorder: Recorder, notes: list[Note | LockNote], ended: int, told:
     index: dict[int, int] = {}  # id of a note -> its place among the trace events
     holds = _Locks()
     notes = sorted(notes, key=lambda note: note[0])
-    if len(notes) >= MAX_NOTES:
+    full = len(notes) >= MAX_NOTES
+    if full:
         ended = notes[-1][0]
-        told = [f"only the first {MAX_NOTES:,} notes were kept: what came later than the end is not shown", *told]
+        told = [f"only the first {MAX_NOTES:,} notes were kept: what came after them is not shown", *told]
     main = recorder.all[0]
     current = {main.thread.ident: main}  # OS thread's identity -> the thread of the run that it is now
     note: Any
@@ -60,7 +61,7 @@ def assemble(recorder: Recorder, notes: list[Note | LockNote], ended: int, told:
     lanes = [track for track in recorder.all if track.begun or track.number == 0]
     for track in lanes:
         if track.end is None or id(track.end) not in index:
-            _leave(recorder, track, duration, events, holds)
+            _leave(recorder, track, duration, events, holds, full)
         track.let_go_of_all(duration)  # a lock stays locked when its holder ends
     if recorder.deadlocked:
         events.append(TraceEvent(duration / 1e9, 0, "deadlock"))
@@ -146,10 +147,12 @@ def line_of(code: CodeType, offset: int) -> int | None:
     return next((line for start, end, line in code.co_lines() if start <= offset < end), None)
 
 
-def _leave(recorder: Recorder, track: Track, duration: int, events: list[TraceEvent], holds: _Locks) -> None:
-    """A thread that had not ended when the run did."""
-    if track.waiting is not None:
-        since, (state, label, place, holder, what) = track.waiting
+def _leave(
+    recorder: Recorder, track: Track, duration: int, events: list[TraceEvent], holds: _Locks, full: bool
+) -> None:
+    """A thread that had not ended when the run did, or when no more notes were kept."""
+    if waiting := track.cut_wait or track.waiting:
+        since, (state, label, place, holder, what) = waiting
         line = _line(place)
         if state == "waiting":
             since_began = since - recorder.began
@@ -163,7 +166,10 @@ def _leave(recorder: Recorder, track: Track, duration: int, events: list[TraceEv
         track.enter(max(min(start - recorder.began, last), track.since), "running", label, line)
         if duration - last > GAP:
             track.enter(last, "ready", "off the CPU", line)
-    track.ending = "deadlocked" if recorder.deadlocked else "abandoned" if track.daemon else "stopped"
+    if recorder.deadlocked:
+        track.ending = "deadlocked"
+    else:
+        track.ending = "goes on" if full else "abandoned" if track.daemon else "stopped"
     if track.ending == "abandoned":
         events.append(TraceEvent(duration / 1e9, track.number, "abandon"))
     track.close(max(duration, track.since))

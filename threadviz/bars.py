@@ -1,6 +1,8 @@
 """What a lane shows of itself: its states, the locks it holds, how it ended."""
 
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
 
 from .causality import endless_wait
 from .lettering import fit, printable, width
@@ -11,6 +13,14 @@ TICK, STRIPE, STRIPES = 3.0, 4.0, 3
 ASIDE = 12.0  # from the end of a stripe to its name, at most
 LEAST_CUT = 14  # letters that a label keeps which is cut
 LEAST_WORD = 4  # letters of a word that stands for its label: "waits" and "work" do, "off" of "off the CPU" does not
+
+
+class Holding(NamedTuple):
+    """An interval in which one thread held the same locks all the time; in seconds, or as a stripe in pixels."""
+
+    start: float
+    end: float
+    locks: tuple[str, ...]
 
 
 def add_bar(picture: Picture, row: Row, lane: Lane, stop: float) -> int:
@@ -80,43 +90,36 @@ def _label_that_fits(label: str, room: float, size: float) -> str:
     return word if len(word) >= LEAST_WORD and width(word, size) <= room else ""
 
 
-def stripes(lane: Lane) -> int:
-    """Return how many locks the lane holds at the same time, at most."""
-    return min(max((len(locks) for _, _, locks in _holding(lane)), default=0), STRIPES)
-
-
-def _holding(lane: Lane) -> Iterator[tuple[float, float, tuple[str, ...]]]:
+def holdings(lane: Lane) -> list[Holding]:
     """Cut the time into pieces in which the same locks are held."""
-    for held in lane.held:
-        if held.start == held.end:
-            yield held.start, held.end, (held.lock,)
-    times = sorted({time for held in lane.held for time in (held.start, held.end)})
+    pieces = [Holding(held.start, held.end, (held.lock,)) for held in lane.held if held.start == held.end]
     opened = sorted((held for held in lane.held if held.end > held.start), key=lambda held: held.start)
+    times = sorted({time for held in opened for time in (held.start, held.end)})
     now: list[Held] = []
     at = 0
-    for start, end in zip(times, times[1:], strict=False):
+    for start, end in pairwise(times):
         now = [held for held in now if held.end > start]
         while at < len(opened) and opened[at].start <= start:
             now.append(opened[at])
             at += 1
         if now:
-            yield start, end, tuple(held.lock for held in now)
+            pieces.append(Holding(start, end, tuple(held.lock for held in now)))
+    return sorted(pieces)
 
 
-def add_held(picture: Picture, row: Row, lane: Lane, at: int, stop: float) -> None:
-    """Add the locks a lane holds: a stripe each, and their names where there is room."""
-    pieces = sorted(_holding(lane))
+def add_held(picture: Picture, row: Row, pieces: list[Holding], at: int, stop: float) -> int:
+    """Add the locks a lane holds: a stripe each, and their names where there is room.
+
+    Return how many times the lane holds nothing for so short a time that no gap shows it.
+    """
+    shown, hidden = _in_pixels(picture, pieces, stop)
     told: tuple[str, ...] = ()
-    for i, (start, end, locks) in enumerate(pieces):
-        left, right = picture.x(start), picture.x(end)
-        if picture.dead is not None and right >= picture.dead:
-            right = stop
-        right = max(right, left + TICK)
+    for i, (left, right, locks) in enumerate(shown):
         for stripe in range(min(len(locks), STRIPES)):
             top = row.bottom + 2 + stripe * (STRIPE + 1)
             picture.held.append((left, top, right, top + STRIPE))
-        if picture.roomy and locks != told:
-            limit = picture.x(pieces[i + 1][0]) if i + 1 < len(pieces) else picture.width
+        limit = shown[i + 1].start if i + 1 < len(shown) else picture.width
+        if picture.roomy and locks != told and limit - left > ASIDE:
             y = row.bottom + 2 + picture.stripes * (STRIPE + 1) + 6
             for text in _told_as(locks, told):
                 wide = width(text, SMALL) + 6
@@ -126,6 +129,26 @@ def add_held(picture: Picture, row: Row, lane: Lane, at: int, stop: float) -> No
                     picture.labels.append(Label(x + 4, y, text, SMALL))
                     told = locks
                     break
+    return hidden
+
+
+def _in_pixels(picture: Picture, pieces: list[Holding], stop: float) -> tuple[list[Holding], int]:
+    """Return the stripes to draw, in pixels, and how many gaps between them are too narrow to be seen."""
+    shown: list[Holding] = []
+    hidden, before = 0, 0.0
+    for start, end, locks in pieces:
+        left, right = picture.x(start), picture.x(end)
+        if picture.dead is not None and right >= picture.dead:
+            right = stop
+        right = max(right, left + TICK)
+        touches = bool(shown) and left <= shown[-1].end
+        hidden += touches and start > before
+        if touches and shown[-1].locks == locks:
+            shown[-1] = Holding(shown[-1].start, max(shown[-1].end, right), locks)
+        else:
+            shown.append(Holding(left, right, locks))
+        before = end
+    return shown, hidden
 
 
 def _told_as(locks: tuple[str, ...], before: tuple[str, ...]) -> Iterator[str]:
@@ -143,7 +166,7 @@ def ending(trace: Trace, index: int) -> str:
     if lane.ending == "raised":
         errors = [e.what or e.value for e in trace.events if e.kind == "error" and e.lane == index]
         return fit(printable(errors[-1].split(":")[0]), 160, SMALL, True) if errors else "exception"
-    return lane.ending if lane.ending in ("abandoned", "stopped") else ""
+    return lane.ending if lane.ending in ("abandoned", "stopped", "goes on") else ""
 
 
 def add_failures(picture: Picture, row: Row, trace: Trace) -> None:
@@ -154,7 +177,7 @@ def add_failures(picture: Picture, row: Row, trace: Trace) -> None:
 
 
 def add_ending(picture: Picture, row: Row, lane: Lane, told: str) -> None:
-    """Tear off an abandoned lane, cross out one that raised, and say so."""
+    """Tear off a lane that did not end by itself, cross out one that raised, and say so."""
     if not told:
         return
     x = picture.x(lane.end)

@@ -4,7 +4,7 @@ from math import floor, inf
 
 from matplotlib.ticker import MaxNLocator
 
-from .bars import STRIPE, add_bar, add_ending, add_failures, add_held, ending, stripes
+from .bars import STRIPE, STRIPES, Holding, add_bar, add_ending, add_failures, add_held, ending, holdings
 from .causality import deadlock_cycle, endless_wait, gil_turns, shared_attributes, with_endless_waits
 from .crossings import add_arrows, add_deadlock, add_marks
 from .lettering import fit_middle, printable, width, wrap
@@ -46,7 +46,8 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
         trace = _one_after_the_other(trace)
         end = _end(trace)
     dies = bool(trace.waits) or any(lane.ending == "deadlocked" for lane in trace.lanes)
-    picture = _rows(trace, wide, high, dies)
+    held = [holdings(lane) for lane in trace.lanes[:MOST_LANES]]
+    picture = _rows(trace, wide, high, dies, held)
     endings = [ending(trace, row.lane) for row in picture.rows]
     stop = wide - 6
     picture.end, picture.timed = end, not without_time
@@ -70,8 +71,11 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
         picture.notes.append(f"{merged} intervals narrower than a pixel are merged")
     if without := add_arrows(picture, trace):
         picture.notes.append(f"{without} more arrows are not drawn")
-    for i, row in enumerate(picture.rows):
-        add_held(picture, row, trace.lanes[row.lane], i, stop)
+    hidden = sum(add_held(picture, row, held[i], i, stop) for i, row in enumerate(picture.rows))
+    if hidden:
+        picture.notes.append(
+            f"{hidden} gap{'s' if hidden > 1 else ''} between two holds of a lock too narrow to be seen"
+        )
     picture.notes += add_marks(picture, trace)
     for row, told in zip(picture.rows, endings, strict=True):
         add_failures(picture, row, trace)
@@ -95,11 +99,11 @@ def _end(trace: Trace) -> float:
     return max(trace.duration, max(times, default=0.0), max((e.time for e in trace.events), default=0.0))
 
 
-def _rows(trace: Trace, wide: float, high: float | None, dies: bool) -> Picture:
+def _rows(trace: Trace, wide: float, high: float | None, dies: bool, held: list[list[Holding]]) -> Picture:
     lanes = trace.lanes[:MOST_LANES]
     shared = shared_attributes(trace)
     marked = any(e.kind in ("read", "write") and e.what in shared and e.lane < len(lanes) for e in trace.events)
-    locks = max((stripes(lane) for lane in lanes), default=0)
+    locks = min(max((len(piece.locks) for pieces in held for piece in pieces), default=0), STRIPES)
     top = 20.0 if dies else 4.0
 
     def strips(roomy: bool) -> tuple[float, float, float]:

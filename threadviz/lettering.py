@@ -33,6 +33,7 @@ def printable(text: str) -> str:
     return "".join(char if ord(char) in known else "\u25a1" for char in clean(text))
 
 
+@lru_cache(maxsize=4096)
 def width(text: str, size: float, bold: bool = False) -> float:
     """Return how wide a printable text is, letter by letter: asking the font for whole texts takes much longer."""
     return sum(_advance(letter, size, bold) for letter in text) + 1

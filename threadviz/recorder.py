@@ -63,7 +63,9 @@ class Recorder(Tracks):
                     self._look_for_deadlock()
         finally:
             track.hopeless = None
-            if track.waiting is not None and not self.stopping:
+            if len(self.notes) >= self.room:
+                track.cut_wait = track.cut_wait or track.waiting
+            elif track.waiting is not None and not self.stopping:
                 now = perf_counter_ns()
                 state, label, line, holder, what = described
                 if state == "sleeping" and deadline is not None and now - deadline > GAP:
@@ -71,8 +73,9 @@ class Recorder(Tracks):
                     state, label, began = "ready", "off the CPU", deadline  # awake, and not yet on its way
                 if state != "waiting":
                     self.note_span(track, state, label, began, now, line)
-                elif len(self.notes) < self.room:
+                else:
                     self.notes.append((now, track, "span", what, (state, began), line, (holder, done)))
+            if not self.stopping:
                 track.waiting = None
 
     def _look_for_deadlock(self) -> None:

@@ -152,7 +152,7 @@ def _record(
 
 
 def _overhead(notes: int) -> str:
-    """What the notes themselves took, from the cost of as many as a lock makes, measured now."""
+    """What the notes themselves took, from the cost of as many as a free lock makes, measured now; waits cost more."""
     recorder = Recorder()
     recorder.room = 2000
     lock = Lock()
@@ -163,7 +163,7 @@ def _overhead(notes: int) -> str:
         lock.acquire()
         lock.release()
     each = (perf_counter_ns() - began) / 1000
-    return f"recording itself took about {float(f'{notes * each / 1e6:.2g}'):g} ms"
+    return f"recording itself took at least {float(f'{notes * each / 1e6:.2g}'):g} ms"
 
 
 def _hook(output: Output) -> Callable[[Any], None]:

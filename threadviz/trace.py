@@ -64,7 +64,7 @@ class TraceEvent(NamedTuple):
     cause: int | None = None  # index into Trace.events of what made this one possible, in another thread
 
 
-Ending = Literal["returned", "raised", "abandoned", "deadlocked", "stopped"]
+Ending = Literal["returned", "raised", "abandoned", "deadlocked", "stopped", "goes on"]
 
 
 @dataclass(frozen=True, slots=True)

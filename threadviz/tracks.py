@@ -45,6 +45,7 @@ class Track(Row):
         self.quiet = False  # inside `Thread.start`, whose own waits are nobody's business
         self.turns = 0  # waits so far
         self.waiting: tuple[int, Described] | None = None  # since when, and for what
+        self.cut_wait: tuple[int, Described] | None = None  # the first one that ended when no more notes were kept
         self.working: tuple[int, int, str, int | None] | None = None  # since when, and until when it was seen to
         self.hopeless: Callable[[], bool] | None = None  # whether a wait without a time-out still waits for something
         self.requests = 0  # to end, raised in its waits so far

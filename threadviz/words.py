@@ -169,6 +169,8 @@ def _life(trace: Trace, index: int, lane: Lane) -> str:
             items.append(f"abandoned at {seconds(lane.end)}, as the program ends and it is a daemon")
         case "stopped":
             items.append(f"stopped at {seconds(lane.end)}")
+        case "goes on":
+            items.append(f"goes on after {seconds(lane.end)}, which is not shown")
     return "; ".join(items)
 
 
