@@ -310,7 +310,12 @@ def in_a_list():
 @pytest.mark.parametrize("verb", [tv.simulate, tv.record])
 @pytest.mark.parametrize(
     ("scenario", "names"),
-    [(one, ["shop.lock"]), (subclass, ["shop.lock"]), (in_another, ["Taken.lock"]), (in_a_list, ["Taken.lock"] * 2)],
+    [
+        (one, ["shop.lock"]),
+        (subclass, ["shop.lock"]),
+        (in_another, ["Taken.lock"]),
+        (in_a_list, ["Taken.lock", "Taken.lock (2)"]),
+    ],
 )
 def test_lock_taken_in_a_constructor_has_the_name_that_its_object_gets(verb, scenario, names):
     assert [held.lock for held in verb(scenario).trace.lanes[0].held] == names

@@ -14,6 +14,7 @@ ORDER = [
     "_real",
     "cpu",
     "frames",
+    "naming",
     "surface",
     "patching",
     "watchdog",

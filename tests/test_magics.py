@@ -1,5 +1,8 @@
 """%%simulate: any cell as a timeline."""
 
+import contextlib
+import threading
+
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -67,6 +70,17 @@ def test_lock_from_another_cell_is_refused_by_name(shell):
     shell.run_cell("import threading\nmine = threading.Lock()")
     with pytest.raises(tv.MadeOutside, match=r"mine is a Lock made outside cell\(\)"):
         shell.run_cell_magic("simulate", "", "with mine:\n    pass\n")
+
+
+@pytest.mark.parametrize("magic", ["simulate", "record"])
+def test_name_that_the_cell_does_not_come_to_assign_keeps_its_value(shell, magic):
+    shell.user_ns |= {"keep": 7, "flag": 0, "made": 1}
+    shell.run_cell_magic(magic, "", "made = 2\nif flag:\n    keep = 8\n")
+    assert (shell.user_ns["keep"], shell.user_ns["made"]) == (7, 2)
+    shell.user_ns["lock"] = threading.Lock()
+    with contextlib.suppress(tv.MadeOutside):
+        shell.run_cell_magic(magic, "", "with lock:\n    made = 3\n")
+    assert shell.user_ns["made"] == (2 if magic == "simulate" else 3)
 
 
 def test_error_in_the_cell_is_told_with_its_run(shell):

@@ -76,7 +76,7 @@ def test_queue_is_called_what_the_learner_calls_it():
         (lambda: [].append(queue.Queue().put(1)))()
 
     names = [life.name for life in queue_lives(tv.simulate(program).trace)]
-    assert names == ["shop.orders", "other.orders", "hidden", "hidden (2)", "queue 5"]
+    assert names == ["shop.orders", "other.orders", "hidden", "hidden (2)", "queue"]
 
 
 def test_own_kind_of_queue_is_followed_too():

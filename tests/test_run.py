@@ -171,7 +171,7 @@ def test_title_tells_each_kind_of_argument_as_it_was_given():
         second.append("changed")
 
     run = tv.simulate(scenario, 1, [], 3, 4, five=Broken())
-    shown = "scenario(1, second=[], 3, 4, five=<Broken, whose repr raises ValueError>)"
+    shown = "scenario(1, [], 3, 4, five=<Broken, whose repr raises ValueError>)"
     assert run.title == f"{shown} → None   simulated, 0 s"
 
 

@@ -1,7 +1,9 @@
 """From the notes of a recorded run to its trace."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 from types import CodeType
 from typing import Any
 
@@ -9,6 +11,8 @@ from .recorder import Recorder
 from .trace import Trace, TraceEvent, Wait
 from .tracing import printable
 from .tracks import GAP, MAX_NOTES, Described, LockNote, Note, Place, Track
+
+MOST_HOLDERS = 4  # that a wait names
 
 
 def assemble(recorder: Recorder, notes: list[Note | LockNote], ended: int, told: list[str]) -> Trace:
@@ -106,16 +110,22 @@ class _Holds:
         """Who holds it now."""
         return self.threads[-1] if len(self.threads) > len(self.ends) else None
 
-    def during(self, since: int, got: bool) -> Track | None:
-        """Who held it when a wait began that ends now, or was the first to hold it then.
+    def during(self, since: int, got: bool) -> list[Track]:
+        """Who held it, one after the other, during a wait that ends now; the first few.
 
         Where nobody did, going by the notes, the wait was for the last one before, who was about to let it go.  That
         is certain only for a wait that got the lock: else somebody may have got it before, and not noted it yet.
         """
         at = bisect_left(self.ends, since)
-        if at == len(self.threads):
-            return self.threads[-1] if got and self.threads else None
-        return self.threads[at]
+        if at == len(self.threads) and got:
+            at = max(at - 1, 0)
+        holders: list[Track] = []
+        for holder in islice(self.threads, at, None):
+            if holder is not None and holder not in holders[-1:]:
+                holders.append(holder)
+                if len(holders) == MOST_HOLDERS:
+                    break
+        return holders
 
 
 class _Locks(dict[Any, _Holds]):
@@ -126,8 +136,9 @@ class _Locks(dict[Any, _Holds]):
         return self[lock]
 
 
-def _waits_for(lock: str, holder: Track | None) -> str:
-    return f"waits for {lock}" + (f", held by {holder.name}" if holder is not None else "")
+def _waits_for(lock: str, holders: Sequence[Track | None]) -> str:
+    names = ", then ".join(holder.name for holder in holders if holder is not None)
+    return f"waits for {lock}" + (f", held by {names}" if names else "")
 
 
 def _endless(track: Track, described: Described, holds: _Locks) -> Wait:
@@ -156,8 +167,8 @@ def _leave(
         line = _line(place)
         if state == "waiting":
             since_began = since - recorder.began
-            holder = holds[holder].last() if recorder.deadlocked else holds[holder].during(since_began, False)
-            label = _waits_for(what, holder)
+            of = holds[holder]
+            label = _waits_for(what, [of.last()] if recorder.deadlocked else of.during(since_began, False))
         if since - recorder.began < duration:
             track.enter(max(since - recorder.began, track.since), state, label, line)
     if track.working is not None:

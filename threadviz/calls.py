@@ -42,14 +42,20 @@ def call_text(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: Mappi
     bound = inspect.signature(scenario).bind(*args, **kwargs)
     bound.apply_defaults()
     shown = []
+    kinds = {key: parameter.kind for key, parameter in bound.signature.parameters.items()}
+    more = any(kinds[key] is inspect.Parameter.VAR_POSITIONAL and value for key, value in bound.arguments.items())
     for key, value in bound.arguments.items():
-        kind = bound.signature.parameters[key].kind
+        kind = kinds[key]
         if kind is inspect.Parameter.VAR_POSITIONAL:
             shown += [short(item) for item in value]
         elif kind is inspect.Parameter.VAR_KEYWORD:
             shown += [f"{each}={short(item)}" for each, item in value.items()]
         else:
-            shown.append(short(value) if kind is inspect.Parameter.POSITIONAL_ONLY else f"{key}={short(value)}")
+            # no name may come before a value without one
+            unnamed = kind is inspect.Parameter.POSITIONAL_ONLY or (
+                more and kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+            )
+            shown.append(short(value) if unnamed else f"{key}={short(value)}")
     return f"{name}({', '.join(shown)})"
 
 

@@ -1,13 +1,11 @@
-"""Whose code is running: the learner's or the library's; which operation it is in; what an object is called there."""
+"""Whose code is running: the learner's or the library's; which operation it is in."""
 
 import concurrent.futures
-import dis
 import os
 import queue
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterable, Iterator
 from concurrent.futures.thread import _WorkItem
 from contextlib import suppress
 from types import FrameType, MemberDescriptorType, ModuleType
@@ -113,68 +111,6 @@ def is_learners_class(cls: type) -> bool:
     if filename is None:
         return cls.__module__ == "__main__"
     return is_learners(filename)
-
-
-def innermost_first(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
-
-
-def outermost_first(frame: FrameType | None) -> Iterator[FrameType]:
-    return reversed(list(innermost_first(frame)))
-
-
-def object_name(wanted: object, frames: Iterable[FrameType]) -> str | None:
-    """What `wanted` is called in the learner's frames, nearest first: 'lock', 'database._lock', 'forks[2]'."""
-    seen_globals: dict[str, object] = {}
-    for frame in frames:
-        if is_learners(frame.f_code.co_filename):
-            found = _find(wanted, frame.f_locals)
-            if found is not None:
-                return _as_assigned(found, frame)
-            seen_globals = frame.f_globals
-    return _find(wanted, seen_globals)
-
-
-def _as_assigned(name: str, frame: FrameType) -> str:
-    """'account.lock' instead of 'Account.lock', in a constructor that is called as `account = Account()`."""
-    if frame.f_code.co_name not in ("__init__", "__post_init__") or not frame.f_code.co_argcount:
-        return name
-    first = frame.f_code.co_varnames[0]
-    made = frame.f_locals.get(first)
-    owner = type(made).__name__ if first == "self" else first
-    caller = frame.f_back
-    while caller is not None and made is not None and caller.f_locals.get(first) is made:  # a subclass's constructor
-        caller = caller.f_back
-    if caller is None:
-        return name
-    step = next((each for each in dis.get_instructions(caller.f_code) if each.offset > caller.f_lasti), None)
-    if step is None or not step.opname.startswith(("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")):
-        return name
-    target = step.argval[0] if isinstance(step.argval, tuple) else step.argval
-    return f"{target}{name.removeprefix(owner)}" if name.startswith(f"{owner}.") else name
-
-
-def _find(wanted: object, names: dict[str, object]) -> str | None:
-    nested = None
-    for name, value in list(names.items()):
-        if value is wanted:
-            return name
-        if nested is None and not name.startswith("__"):
-            nested = _inside(wanted, name, value)
-    return nested
-
-
-def _inside(wanted: object, name: str, value: object) -> str | None:
-    if type(value) in (list, tuple) and len(value) <= 1000:  # type: ignore[arg-type]
-        return next((f"{name}[{i}]" for i, item in enumerate(value) if item is wanted), None)  # type: ignore[arg-type,var-annotated]
-    if type(value) is dict and len(value) <= 1000:
-        return next((f"{name}[{key!r}]" for key, item in value.items() if item is wanted), None)
-    if is_learners_class(type(value)) and not issubclass(type(value), type):
-        owner = type(value).__name__ if name == "self" else name
-        return next((f"{owner}.{attr}" for attr, item in attributes(value).items() if item is wanted), None)
-    return None
 
 
 def attributes(value: object) -> dict[str, object]:

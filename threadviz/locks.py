@@ -6,7 +6,6 @@ from typing import Any
 from . import _real, frames
 from .simulator import Simulator
 from .tasks import Operation, Task
-from .tracing import printable
 
 _FOREVER = "a lock of a finished run is still held, and the run that would release it is over; make a new one"
 
@@ -91,7 +90,7 @@ class Lock:
     def _name(self, operation: Operation) -> str:
         if not self._called:
             called = operation.frame.f_locals.get("self") if operation.frame is not None else self
-            self._called = printable(self._simulator.object_name(called) or type(called).__name__)
+            self._called = self._simulator.object_name(called, type(called).__name__)
         return self._called
 
     def _note_acquired(self, operation: Operation) -> None:

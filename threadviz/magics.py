@@ -2,6 +2,8 @@
 
 import dis
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -18,7 +20,8 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     def simulate_cell(line: str, cell: str) -> Run:
         """Run the cell on the virtual clock, show it as a timeline: %%simulate [--seed N]"""
         seed = _seed(line)
-        run = simulate(_scenario(shell, cell), seed=seed)
+        with _scenario(shell, cell) as scenario:
+            run = simulate(scenario, seed=seed)
         run.replay = "%%simulate" if seed is None else f"%%simulate --seed {seed}"
         return _shown(run)
 
@@ -26,7 +29,8 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
         """Run the cell on real threads, in real time, show it as a timeline: %%record"""
         if line.strip():
             raise UsageError(f"%%record takes no options, not {line!r}")
-        return _shown(record(_scenario(shell, cell)))
+        with _scenario(shell, cell) as scenario:
+            return _shown(record(scenario))
 
     register: Any = shell.register_magic_function
     register(simulate_cell, "cell", "simulate")
@@ -41,14 +45,20 @@ def _seed(line: str) -> int | None:
     return int(given[1]) if given[1] else None
 
 
-def _scenario(shell: InteractiveShell, cell: str) -> FunctionType:
+@contextmanager
+def _scenario(shell: InteractiveShell, cell: str) -> Iterator[FunctionType]:
+    """The cell as a function.  A name that it assigns before it reads it starts fresh, as in a program of its own."""
     # a magic's first line is not in `cell`: an empty one in its place keeps the line numbers those of the notebook
     transform: Any = shell.transform_cell
     source = "\n" + transform(cell)
     filename = shell.compile.cache(source, shell.execution_count, raw_code=cell)
     code: CodeType = compile(source, filename, "exec")
-    _forget_what_the_cell_makes(code, shell.user_ns)
-    return FunctionType(code, shell.user_ns, "cell")
+    before = {name: shell.user_ns.pop(name) for name in _made_by(code) if name in shell.user_ns}
+    try:
+        yield FunctionType(code, shell.user_ns, "cell")
+    finally:
+        for name, value in before.items():  # where the cell did not come to assign it after all
+            shell.user_ns.setdefault(name, value)
 
 
 def _shown(run: Run) -> Run:
@@ -57,12 +67,14 @@ def _shown(run: Run) -> Run:
     return run
 
 
-def _forget_what_the_cell_makes(code: CodeType, names: dict[str, Any]) -> None:
-    """A name that the cell assigns before it reads it starts fresh, as in a program of its own."""
+def _made_by(code: CodeType) -> list[str]:
+    """The names that the code assigns before it reads them."""
     read: set[str] = set()
+    made: list[str] = []
     for instruction in dis.get_instructions(code):
         name = instruction.argval
         if instruction.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
             read.add(name)
-        elif instruction.opname == "STORE_NAME" and name not in read and name in names:
-            del names[name]
+        elif instruction.opname == "STORE_NAME" and name not in read and name not in made:
+            made.append(name)
+    return made

@@ -19,7 +19,7 @@ Note = Callable[[Kind, str, str, int | None, Any], Any]
 class Traffic:
     """One queue's items: what is in it, and the trace event of the put that each came from."""
 
-    def __init__(self, watched: Any, begin: Begin, note: Note, name_of: Callable[[object], str]) -> None:
+    def __init__(self, watched: Any, begin: Begin, note: Note, name_of: Callable[[object, str], str]) -> None:
         self.watched = watched
         self.begin = begin  # the operation that is going on; gives its line
         self._note = note
@@ -42,7 +42,7 @@ class Traffic:
 
     def _known_as(self, line: int | None) -> str:
         if not self._name:
-            self._name = self._name_of(self.watched)
+            self._name = self._name_of(self.watched, "queue")
             maxsize = getattr(self.watched, "maxsize", 0)
             self._note("queue", self._name, str(maxsize) if maxsize > 0 else "", line, None)
         return self._name
@@ -54,25 +54,15 @@ def watch_queues(
     is_ours: Callable[[], bool],
     begin: Begin,
     note: Note,
-    object_name: Callable[[object], str | None],
+    object_name: Callable[[object, str], str],
 ) -> None:
     """Call `note(kind, name, depth, line, cause)` for each item that goes into or out of a queue of the learner's.
 
     `simple` is the run's SimpleQueue, which tells its own `traffic`.  `begin()` is called before, and gives the line.
     Both are called where the queue is locked against other threads.
     """
-    names: list[str] = []
-
-    def name_of(watched: object) -> str:
-        name = found = object_name(watched) or f"queue {len(names) + 1}"
-        number = 2
-        while name in names:
-            name, number = f"{found} ({number})", number + 1
-        names.append(name)
-        return name
-
     for cls, look_at in ((queue.Queue, _look_at_queue), (simple, _look_at_simple)):
-        patches.attribute(cls, "__init__", _made(cls, look_at, patches, is_ours, begin, note, name_of))
+        patches.attribute(cls, "__init__", _made(cls, look_at, patches, is_ours, begin, note, object_name))
 
 
 def _made(cls: Any, look_at: Any, patches: Patches, is_ours: Callable[[], bool], *noted: Any) -> Any:

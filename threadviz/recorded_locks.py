@@ -9,7 +9,6 @@ from typing import Any
 
 from . import _real, frames
 from .recorder import Recorder
-from .tracing import printable
 from .tracks import Described, Note, Place, Track
 
 _CONDITION = threading.Condition.__init__.__code__
@@ -88,7 +87,7 @@ class Lock:
             recorder.notes.append((now, _get_ident(), kind, self, code, offset, cause))
 
     def _find_name(self) -> None:
-        self._name = printable(self._recorder.object_name(self._called) or type(self._called).__name__)
+        self._name = self._recorder.object_name(self._called, type(self._called).__name__)
 
     def _place(self, frame: FrameType | None) -> Place | None:
         """Where the learner's code is, in the frame or in those that called it."""

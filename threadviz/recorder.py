@@ -157,7 +157,7 @@ class Recorder(Tracks):
         other = main if thread is main.thread else getattr(thread, "_threadviz", None)
         other = other if isinstance(other, Track) else None
         name, line, outermost = frames.user_call("Thread.join")
-        told = printable(thread.name)
+        told = other.name if other is not None else printable(thread.name)
         if line is not None:
             self.note("call", name, told if outermost is None else "", line=line)
 

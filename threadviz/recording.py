@@ -171,6 +171,7 @@ def _hook(output: Output) -> Callable[[Any], None]:
 
     def hook(args: Any) -> None:
         if args.exc_type is not SystemExit and args.thread is not None:
-            output.line(f"exception in {printable(args.thread.name)}: {error_text(args.exc_value)}")
+            name = vars(args.thread).get("_threadviz", args.thread).name
+            output.line(f"exception in {printable(name)}: {error_text(args.exc_value)}")
 
     return hook

@@ -58,12 +58,10 @@ class Simulator(Scheduler):
         if operation.line is not None:
             self.record("wake", operation.name, line=operation.line, cause=cause)
 
-    def object_name(self, wanted: object) -> str | None:
+    def object_name(self, wanted: object, otherwise: str) -> str:
         """What the learner calls `wanted`: in the main thread's frames first, then in the current thread's."""
-        main = self.tasks[0]
-        chain = main.gr_frame if main is not self.current else frames.caller()
-        found = frames.object_name(wanted, frames.outermost_first(chain))
-        return found or frames.object_name(wanted, frames.innermost_first(frames.caller()))
+        main, here = self.tasks[0], frames.caller()
+        return self.names.name(wanted, main.gr_frame if main is not self.current else here, here, otherwise)
 
     def trace(self) -> Trace:
         waits = tuple(task.waits for task in self.tasks if self.deadlocked and not task.finished and task.waits)

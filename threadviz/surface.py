@@ -35,8 +35,10 @@ def surface(runtime: Runtime) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
     """What is patched, written once: (owner, name, the runtime's version)."""
     yield time, "sleep", runtime.sleep
     yield cpu, "spend", runtime.work
-    for name in ("_exit", "abort", "execv", "execve", "fork", "forkpty"):
-        yield os, name, _refused(f"os.{name}() would end or double the whole notebook; to end a thread, let it return")
+    for name in ("_exit", "abort", "execv", "execve"):
+        yield os, name, _refused(f"os.{name}() would end the whole process; to end a thread, let it return")
+    for name in ("fork", "forkpty"):
+        yield os, name, _refused(f"os.{name}() would copy the process without its threads; do it outside the scenario")
     for name in ("alarm", "setitimer"):
         yield signal, name, _refused(f"signal.{name}() would stop the clock that ends a stuck run; use threading.Timer")
     yield signal, "signal", _signal(signal.signal, runtime.virtual)

@@ -14,8 +14,9 @@ from greenlet import getcurrent, greenlet
 from . import _real, frames
 from .cores import MAX_CPU_TURNS, Cores
 from .errors import Stuck
+from .naming import Names
 from .trace import Kind
-from .tracing import Events, Row
+from .tracing import Events, Namesakes, Row
 from .watchdog import PATIENCE, StopRun
 
 MAX_EVENTS = 200_000  # trace events of a run; what goes on longer is taken to be endless
@@ -47,7 +48,7 @@ class Task(greenlet, Row):
 
     def __init__(self, simulator: Any, thread: threading.Thread, body: Callable[[], None]) -> None:
         greenlet.__init__(self, parent=simulator.hub)
-        Row.__init__(self, thread, len(simulator.tasks), simulator.now)
+        Row.__init__(self, thread, len(simulator.tasks), simulator.now, simulator.namesakes)
         self.simulator = simulator
         self.body = body
         self.finished = False
@@ -86,6 +87,7 @@ class Tasks:
         self.alive = 0  # threads that the program waits for
         self.current: Task = None  # type: ignore[assignment]
         self.events = Events()
+        self.names, self.namesakes = Names(), Namesakes()
         self.progress = 0
         self.ending = False
         self.deadlocked = False

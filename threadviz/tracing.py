@@ -1,6 +1,8 @@
 """Traces in the making: what a runtime notes of its threads while they run."""
 
 import threading
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from .trace import Ending, Held, Kind, Lane, Span, State, Trace, TraceEvent, Wait
@@ -8,12 +10,28 @@ from .trace import Ending, Held, Kind, Lane, Span, State, Trace, TraceEvent, Wai
 MAX_ACCESSES = 20_000  # reads and writes of attributes that are noted in a run
 
 
+class Namesakes:
+    """Tells apart what has the same name in one run: the second 'worker' is 'worker (2)'."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[dict[int, int], Iterator[int]]] = {}
+
+    def tell_apart(self, name: str, key: int) -> str:
+        """The name, with a number from the second key on that comes with it."""
+        numbers, following = self._known.setdefault(name, ({}, count(1)))
+        if key not in numbers:
+            numbers.setdefault(key, next(following))  # counted in one step, as real threads may ask at once
+        return name if numbers[key] == 1 else f"{name} ({numbers[key]})"
+
+
 class Row:
     """One thread's lane in the making; times in nanoseconds."""
 
-    def __init__(self, thread: threading.Thread, number: int, since: int) -> None:
+    def __init__(self, thread: threading.Thread, number: int, since: int, namesakes: Namesakes) -> None:
         self.thread = thread
         self.number = number
+        self._namesakes = namesakes
+        namesakes.tell_apart(printable(thread.name), number)  # in the order of their starts
         self.since = since
         self.state: State = "running"
         self.label = ""
@@ -26,7 +44,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        return printable(self.thread.name)
+        return self._namesakes.tell_apart(printable(self.thread.name), self.number)
 
     @property
     def daemon(self) -> bool:

@@ -13,9 +13,10 @@ from types import CodeType
 from typing import Any, NoReturn
 
 from . import _real, frames
+from .naming import Names
 from .patching import Patches, pool_module
 from .trace import Kind, State
-from .tracing import Row, error_text, printable
+from .tracing import Namesakes, Row, error_text
 from .watchdog import StopRun, raise_in, raise_on_next_line
 
 MAX_NOTES = 200_000  # of a run; what comes later is not kept
@@ -36,10 +37,10 @@ Described = tuple[State, str, int | Place | None, Any, str]
 class Track(Row):
     """A recorded thread; its lane is keyed by our own number, as an OS thread's identity is used again."""
 
-    def __init__(self, recorder: "Tracks", thread: threading.Thread, started_by: Note | None) -> None:
-        super().__init__(thread, len(recorder.all), 0)
+    def __init__(self, recorder: "Tracks", thread: threading.Thread) -> None:
+        super().__init__(thread, len(recorder.all), 0, recorder.namesakes)
         self.recorder = recorder
-        self.started_by = started_by
+        self.started_by: Note | None = None
         self.begun = False
         self.end: Note | None = None
         self.quiet = False  # inside `Thread.start`, whose own waits are nobody's business
@@ -70,10 +71,11 @@ class Tracks:
         self.tracks: dict[int, Track] = {}  # OS thread's identity -> the thread that it is now
         self.learners: dict[int, CodeType] = {}  # code known to be the learner's, by its id, as its hash is slow
         self.errors: list[tuple[str, BaseException]] = []
+        self.names, self.namesakes = Names(), Namesakes()
         self.stopping = False
         self.deadlocked = False
         self.began = perf_counter_ns()
-        main = Track(self, threading.current_thread(), None)
+        main = Track(self, threading.current_thread())
         self.all.append(main)
         self.tracks[_real.get_ident()] = main
 
@@ -105,11 +107,10 @@ class Tracks:
         text = error_text(error).partition(": ")[2]
         self.note("error", type(error).__name__, text, line=frames.raised_at(error))
 
-    def object_name(self, wanted: object) -> str | None:
+    def object_name(self, wanted: object, otherwise: str) -> str:
         """What the learner calls `wanted`: in the main thread's frames first, then in the current thread's."""
         main = sys._current_frames().get(self.all[0].thread.ident or 0)
-        found = frames.object_name(wanted, frames.outermost_first(main))
-        return found or frames.object_name(wanted, frames.innermost_first(frames.caller()))
+        return self.names.name(wanted, main, frames.caller(), otherwise)
 
     def note_span(self, track: Track, state: State, label: str, start: int, end: int, line: Any) -> None:
         if len(self.notes) < self.room:
@@ -128,8 +129,8 @@ class Tracks:
             raise RuntimeError("can't start new thread")  # as CPython does; threads that start threads have no end
         learners, _, _ = frames.call_site(frames.caller())
         line = learners.f_lineno if learners is not None else None
-        started = self.note("start", printable(thread.name), line=line)
-        child = Track(self, thread, started)
+        child = Track(self, thread)
+        child.started_by = self.note("start", child.name, line=line)
         thread._threadviz = child  # type: ignore[attr-defined]
         hook = thread._invoke_excepthook  # type: ignore[attr-defined]
         thread._invoke_excepthook = partial(self._failed, child, hook)  # type: ignore[attr-defined]

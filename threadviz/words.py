@@ -122,8 +122,7 @@ def lost_summary(trace: Trace) -> str:
             have_read.add((event.lane, event.what))
         elif event.kind == "write" and event.what in attributes:
             writes += (event.lane, event.what) in have_read
-    what = "updates" if writes > 1 else "update"
-    verb = "is" if len(lost) == 1 else "are"
+    what, verb = "updates" if writes > 1 else "update", "is" if len(lost) == 1 else "are"
     return f"{len(lost)} of {writes} {what} of {clean(', '.join(sorted(attributes)))} {verb} lost"
 
 
