@@ -301,6 +301,16 @@ def in_another():
     return shop
 
 
+class Street:
+    def __init__(self):
+        self.first = Taken()
+
+
+def in_a_constructor():
+    street = Street()
+    return street
+
+
 def in_a_list():
     shops = [Taken()]
     shops[0] = Taken()
@@ -313,7 +323,8 @@ def in_a_list():
     [
         (one, ["shop.lock"]),
         (subclass, ["shop.lock"]),
-        (in_another, ["Taken.lock"]),
+        (in_another, ["shop.first.lock"]),
+        (in_a_constructor, ["street.first.lock"]),
         (in_a_list, ["Taken.lock", "Taken.lock (2)"]),
     ],
 )

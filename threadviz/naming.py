@@ -57,13 +57,17 @@ def _as_assigned(name: str, frame: FrameType) -> str:
     caller = frame.f_back
     while caller is not None and made is not None and caller.f_locals.get(first) is made:  # a subclass's constructor
         caller = caller.f_back
-    if caller is None:
+    if caller is None or not name.startswith(f"{owner}."):
         return name
-    step = next((each for each in dis.get_instructions(caller.f_code) if each.offset > caller.f_lasti), None)
-    if step is None or not step.opname.startswith(("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")):
-        return name
-    target = step.argval[0] if isinstance(step.argval, tuple) else step.argval
-    return f"{target}{name.removeprefix(owner)}" if name.startswith(f"{owner}.") else name
+    following = (each for each in dis.get_instructions(caller.f_code) if each.offset > caller.f_lasti)
+    step, then = next(following, None), next(following, None)
+    if step is not None and step.opname.startswith(("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")):
+        target = step.argval[0] if isinstance(step.argval, tuple) else step.argval
+        return f"{target}{name.removeprefix(owner)}"
+    if step is not None and then is not None and step.opname.startswith("LOAD_") and then.opname == "STORE_ATTR":
+        whose = type(caller.f_locals.get("self")).__name__ if step.argval == "self" else step.argval
+        return _as_assigned(f"{whose}.{then.argval}{name.removeprefix(owner)}", caller)
+    return name
 
 
 def _find(wanted: object, names: Mapping[str, object]) -> str | None:
