@@ -61,7 +61,7 @@ def one_each(failed: list[tuple[str, BaseException]]) -> dict[str, BaseException
     for name, error in failed:
         key, number = name, 2
         while key in errors:
-            key, number = f"{name} ({number})", number + 1
+            key, number = f"{name}, error {number}", number + 1
         errors[key] = error
     return errors
 
