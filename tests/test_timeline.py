@@ -31,11 +31,13 @@ SAMPLES = {
     "locked 8": traces.locked(8),
     "deadlock": traces.deadlock(),
     "deadlock at once": traces.deadlock(0.0),
+    "deadlock before any time passes": traces.deadlock_at_once(),
     "philosophers": traces.philosophers(),
     "daemon": traces.daemon(),
     "200 threads": traces.many(),
     "busy": traces.busy(),
     "very busy": traces.busy(8, 2000, 0.0005),
+    "in turns": traces.in_turns(300, 0.1),
     "queue": traces.producer_consumer(),
     "depth": traces.queues(),
     "depth without a bound": traces.queues(maxsize=""),
@@ -231,6 +233,42 @@ def test_running_without_taking_time_is_a_tick():
     assert [round(right - left, 6) for left, _, right, _ in picture.boxes["running"]] == [3, 3, 3]
 
 
+def test_thread_that_only_ever_sleeps_does_not_seem_to_run():
+    for times in (100, 200, 1000):
+        picture = lay_out(traces.in_turns(times, 0.0), 700)
+        ran = sum(right - left for left, _, right, _ in picture.boxes["running"])
+        assert 0 < ran < 0.03 * 700
+        slept = sum(right - left for left, _, right, _ in picture.boxes["sleeping"])
+        assert slept == pytest.approx(picture.x(times) - picture.x(0))
+        (note,) = [note for note in picture.notes if "merged" in note]
+        assert int(note.split()[0]) > 0.9 * times
+
+
+def test_a_few_moments_of_running_are_all_shown_even_close_to_one_another():
+    times = 0, 7, 14, 500, 600, 607, 614, 621
+    spans = [Span(state, a, b) for a, b in pairwise(times) for state, b in (("running", a), ("sleeping", b))]
+    picture = lay_out(Trace((Lane("A", (*spans, Span("running", 621, 621))),), duration=621), 700)
+    assert len(picture.boxes["running"]) == len(times)
+    assert picture.notes == []
+
+
+@pytest.mark.parametrize("times", [40, 150, 250, 340, 500, 1000, 10_000])
+@pytest.mark.parametrize("running", [0.02, 0.1, 0.25, 0.5])
+def test_state_takes_that_share_of_the_pixels_that_it_took_of_the_time(times, running):
+    pixels = shown(Timeline(800).png(traces.in_turns(times, running))).astype(int)
+    blue = np.abs(pixels - (0x00, 0x72, 0xB2)).sum(axis=2) < 60
+    grey = (np.abs(pixels - 0xDD).sum(axis=2) < 30) | (np.abs(pixels - 0x77).sum(axis=2) < 60)
+    row = (blue | grey).sum(axis=1).argmax()
+    assert blue[row].sum() / (blue | grey)[row].sum() == pytest.approx(running, abs=0.05)
+
+
+def test_one_narrow_span_between_wide_ones_is_shown():
+    spans = Span("sleeping", 0, 50), Span("running", 50, 50.001), Span("sleeping", 50.001, 100)
+    picture = lay_out(Trace((Lane("A", spans),), duration=100), 700)
+    assert picture.boxes["running"][0][:3:2] == (picture.x(50), picture.x(50) + 1)
+    assert picture.notes == []
+
+
 def test_two_hundred_threads_are_shown_in_part_and_the_rest_is_counted():
     picture = lay_out(traces.many(200), 700)
     assert len(picture.rows) == MOST_LANES
@@ -243,6 +281,27 @@ def test_lanes_that_do_not_fit_on_given_axes_are_counted():
     assert picture.height == 300
     assert f"{200 - len(picture.rows)} of 200 threads are not shown" in picture.notes
     assert picture.rows[-1].bottom <= 300
+
+
+def test_one_thing_that_is_left_out_is_told_in_the_singular():
+    lanes = (Lane("A", (Span("running", 0, 50),)), Lane("B", tuple(Span("blocked", k, k + 1) for k in range(31))))
+    events = []
+    for k in range(31):
+        events += [TraceEvent(k + 1, 0, "call", "Queue.put"), TraceEvent(k + 1, 1, "wake", cause=2 * k)]
+    assert "1 more arrow is not drawn" in lay_out(Trace(lanes, tuple(events), 50), 700).notes
+    assert "1 of 41 threads is not shown" in lay_out(traces.many(41), 700).notes
+    assert "1 more queue not shown" in lay_out(traces.queues(5), 700).notes
+    starts = 0, 0.1, 0.2, 0.3, 0.4  # the fifth tick of a crowd
+    crowd = [Span(state, a, b) for a, b in pairwise(starts) for state, b in (("running", a), ("sleeping", b))]
+    lane = Lane("A", (*crowd, Span("running", 0.4, 0.4), Span("sleeping", 0.4, 7)))
+    assert lay_out(Trace((lane,), duration=7), 700).notes == ["1 interval narrower than a pixel is merged"]
+    begin, read = TraceEvent(0, 1, "begin"), TraceEvent(0, 1, "read", "value")
+    for reads in range(1, 20):
+        both = begin, TraceEvent(0, 0, "write", "value"), *[read] * reads
+        notes = lay_out(Trace((Lane("A", ()), Lane("B", (Span("running", 0, 9),))), both, 9), 700).notes
+        if notes:
+            break
+    assert notes == ["1 more read or write is not marked"]
 
 
 def test_picture_grows_with_the_number_of_lanes():
@@ -367,6 +426,14 @@ def test_endless_waits_reach_beyond_the_moment_of_the_deadlock():
     assert "deadlock: nobody can go on" in [label.text for label in picture.labels]
 
 
+def test_endless_wait_that_takes_no_time_begins_when_its_lock_is_held():
+    picture = lay_out(traces.deadlock_at_once(), 700)
+    held_by_two = picture.x(6)
+    assert [left for left, *_ in picture.boxes["waiting"]] == [held_by_two, held_by_two]
+    one = [box for box in picture.boxes["running"] if box[1] == picture.rows[1].top]
+    assert [(left, right) for left, _, right, _ in one] == [(picture.x(2), picture.x(4))]
+
+
 def test_circle_goes_from_who_waits_to_who_holds():
     picture = lay_out(traces.philosophers(3), 700)
     middles = [row.middle for row in picture.rows]
@@ -404,6 +471,21 @@ def test_locks_held_at_the_same_time_have_a_stripe_each():
     assert len({top for _, top, _, _ in picture.held}) == 2
     texts = [label.text for label in picture.labels]
     assert "holds outer" in texts and "and inner" in texts
+
+
+def test_locks_held_for_no_time_that_could_be_seen_give_no_name_to_the_stripes_beside_them():
+    held = tuple(Held(f"lock-{k}", k, 6 + k / 100_000) for k in range(6))
+    picture = lay_out(Trace((Lane("A", (Span("running", 0, 12),), held),), duration=12), 1200)
+    names = [label.text for label in picture.labels if label.text.startswith(("holds lock", "and"))]
+    assert names[:5] == ["holds lock-0", *(f"and lock-{k}" for k in range(1, 5))]
+    assert names[5:] == ["holds lock-0, lock-1, lock-2, lock-3, lock-4, lock-5"]
+
+
+def test_locks_held_for_a_moment_alone_are_all_named():
+    held = Held("outer", 5, 5.00003), Held("inner", 5.00001, 5.00002), Held("other", 8, 8.00001)
+    picture = lay_out(Trace((Lane("A", (Span("running", 0, 20),), held),), duration=20), 1200)
+    names = [label.text for label in picture.labels if label.text.startswith("holds ")]
+    assert names == ["holds outer, inner", "holds other", "holds a lock"]
 
 
 def test_gaps_between_holds_that_are_too_narrow_to_be_seen_are_told():

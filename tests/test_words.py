@@ -33,6 +33,21 @@ def test_deadlock_is_told_with_its_circle_and_what_lasts_for_ever():
     ]
 
 
+@pytest.mark.parametrize("at", [0.0, 0.4])
+def test_lock_that_a_finished_thread_leaves_locked_is_held_for_ever_in_a_deadlock(at):
+    main = Lane("MainThread", (Span("waiting", at, at, "waits for l, held by dead"),), ending="deadlocked")
+    dead = Lane("dead", (Span("running", 0, 0),), (Held("l", 0, at), Held("m", 0, at)))
+    events = (
+        TraceEvent(0, 1, "acquire", "l"),
+        TraceEvent(0, 1, "acquire", "m"),
+        TraceEvent(at, 1, "release", "m"),
+        TraceEvent(at, 0, "deadlock"),
+    )
+    line = describe(Trace((main, dead), events, at, waits=(Wait("MainThread", "l", "dead"),))).splitlines()[1]
+    let_go = "from 0 s to 0.4 s" if at else "for an instant"
+    assert line == f"dead: runs without waiting; holds l from 0 s for ever; holds m {let_go}"
+
+
 def test_end_of_a_thread_is_waited_for_and_not_held():
     waits = (Wait("A", "the end of B", "B", 3), Wait("B", "the end of A", "A"))
     assert describe(Trace((), waits=waits)).splitlines()[1] == (
@@ -75,6 +90,13 @@ def test_queue_is_told_with_its_bound_its_fullest_moment_and_its_hand_overs():
     assert describe(traces.queues(maxsize="", items=1)).splitlines()[1] == (
         "queue orders: 0 items at the start, 1 at most (first at 0 s), 0 at the end; 1 hand-over"
     )
+
+
+def test_recorded_times_of_a_queue_are_rounded_as_all_others_are():
+    trace = traces.queues()
+    late = tuple(event._replace(time=event.time + 0.000627344) for event in trace.events)
+    assert "4 at most (first at 0.50063 s)" in describe(replace(trace, events=late, clock="real"))
+    assert "4 at most (first at 0.500627 s)" in describe(replace(trace, events=late))
 
 
 def test_many_queues_are_counted():

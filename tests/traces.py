@@ -82,6 +82,27 @@ def deadlock(at: float = 0.1) -> Trace:
     return Trace(tuple(lanes), events, at, waits=waits)
 
 
+def deadlock_at_once() -> Trace:
+    """As `deadlock`, but no time passes, and `one` waits for a lock that `two` has yet to get."""
+    running = Span("running", 0, 0)
+    lanes = (
+        Lane("MainThread", (running,), ending="deadlocked"),
+        Lane("one", (running,), (Held("a", 0, 0),), ending="deadlocked"),
+        Lane("two", (running,), (Held("b", 0, 0),), ending="deadlocked"),
+    )
+    events = (
+        TraceEvent(0, 0, "start", "one"),
+        TraceEvent(0, 0, "start", "two"),
+        TraceEvent(0, 1, "begin", cause=0),
+        TraceEvent(0, 1, "acquire", "a"),
+        TraceEvent(0, 2, "begin", cause=1),
+        TraceEvent(0, 2, "acquire", "b"),
+        TraceEvent(0, 0, "deadlock"),
+    )
+    waits = (Wait("MainThread", "the end of one", "one"), Wait("one", "b", "two"), Wait("two", "a", "one"))
+    return Trace(lanes, events, waits=waits)
+
+
 def philosophers(count: int = 5) -> Trace:
     """A circle of five, each holding a fork and waiting for the next."""
     lanes, waits = [], []
@@ -134,6 +155,14 @@ def busy(lanes: int = 8, spans: int = 50, step: float = 0.01) -> Trace:
         ]
         rows.append(Lane(f"worker-{row}", tuple(marks), (Held("lock", row * step, (row + 4) * step),)))
     return Trace(tuple(rows), duration=spans * step, clock="real")
+
+
+def in_turns(times: int, running: float) -> Trace:
+    """One thread that runs for this share of every second, and sleeps for the rest of it."""
+    spans: list[Span] = []
+    for k in range(times):
+        spans += [Span("running", k, k + running), Span("sleeping", k + running, k + 1)]
+    return Trace((Lane("A", tuple(spans)),), duration=times)
 
 
 def named(*names: str) -> Trace:

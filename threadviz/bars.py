@@ -1,15 +1,19 @@
 """What a lane shows of itself: its states, the locks it holds, how it ended."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
+from math import inf
 from typing import NamedTuple
 
 from .causality import endless_wait
 from .lettering import fit, printable, width
 from .picture import INK, LETTERS, SMALL, Label, Picture, Row
-from .trace import Held, Lane, Span, Trace
+from .trace import Held, Lane, Span, State, Trace
 
 TICK, STRIPE, STRIPES = 3.0, 4.0, 3
+OUTLINE = 0.9  # width of a box's outline, half of which stands outside
+APART, FEW = 20.0, 4  # of what is shown wider than it is, so many may begin closer to one another than this
 ASIDE = 12.0  # from the end of a stripe to its name, at most
 LEAST_CUT = 14  # letters that a label keeps which is cut
 LEAST_WORD = 4  # letters of a word that stands for its label: "waits" and "work" do, "off" of "off the CPU" does not
@@ -24,46 +28,87 @@ class Holding(NamedTuple):
 
 
 def add_bar(picture: Picture, row: Row, lane: Lane, stop: float) -> int:
-    """Add a lane's states; return how many spans narrower than a pixel were merged.
+    """Add a lane's states; return how many spans are too narrow to be shown one by one.
 
     Waits without an end reach to `stop` (pixels).  Running for no time at all is shown as a tick.
     """
-    narrow: list[Span] = []
-    merged, last_tick = 0, -TICK
-
-    def merge() -> int:
-        if not narrow:
-            return 0
-        lasted: dict[str, float] = {}
-        for span in narrow:
-            lasted[span.state] = lasted.get(span.state, 0.0) + span.end - span.start
-        longest = max(narrow, key=lambda span: lasted[span.state])
-        left = picture.x(narrow[0].start)
-        right = max(picture.x(narrow[-1].end), left + 1)
-        picture.boxes[longest.state].append((left, row.top, right, row.bottom))
-        count = len(narrow) if len(narrow) > 1 else 0
-        narrow.clear()
-        return count
-
+    bar = _Bar(picture, row)
     endless = endless_wait(lane)
     for span in lane.spans:
         for_ever = span is endless
         left, right = picture.x(span.start), stop if for_ever else picture.x(span.end)
         if span.start == span.end and not for_ever:
-            if span.state == "running" and left - last_tick >= 1:
-                picture.boxes["running"].append((left - TICK / 2, row.top, left + TICK / 2, row.bottom))
-                last_tick = left
+            if span.state == "running":
+                bar.tick(left)
         elif right - left < 1:
-            if narrow and span.start > narrow[-1].end:
-                merged += merge()
-            narrow.append(span)
-            if right - picture.x(narrow[0].start) >= 1:
-                merged += merge()
+            bar.narrow(span.state, left, right)
         else:
-            merged += merge()
-            picture.boxes[span.state].append((left, row.top, right, row.bottom))
+            bar.just(span.state, bar.merge(left), right)
             _label(picture, row, span, left, right if not for_ever else stop - _circle_room(picture))
-    return merged + merge()
+    bar.merge()
+    return bar.merged
+
+
+class _Bar:
+    """A lane's boxes.  Nothing in it may seem to take much more of the time than it does."""
+
+    def __init__(self, picture: Picture, row: Row) -> None:
+        self._boxes, self._row = picture.boxes, row
+        self._narrow: list[tuple[State, float, float]] = []
+        self._owed: dict[State, float] = defaultdict(float)  # pixels of narrow spans that are not shown yet
+        self._last, self._crowd = -APART, 0  # of what is shown wider than it is, or would be, close to one another
+        self.merged = 0
+
+    def box(self, state: State, left: float, right: float) -> None:
+        self._boxes[state].append((left, self._row.top, right, self._row.bottom))
+
+    def just(self, state: State, left: float, right: float) -> None:
+        """Add a box that looks no wider than it is: the outline of running has the colour of what is in it."""
+        inside = OUTLINE / 2 if state == "running" and right - left < APART / 2 else 0.0
+        self.box(state, left + inside, right - inside)
+
+    def tick(self, x: float) -> None:
+        if x - self._last < 1:
+            return  # under the tick before
+        if self._may_widen(x):
+            self.box("running", x - TICK / 2, x + TICK / 2)
+        else:
+            self.merged += 1
+
+    def _may_widen(self, x: float) -> bool:
+        """Return whether what begins here may be shown wider than it is: a few close to one another, not a crowd."""
+        apart, self._last = x - self._last, x
+        self._crowd = self._crowd + 1 if apart < APART else 1
+        return self._crowd <= FEW and apart >= 2 * TICK
+
+    def narrow(self, state: State, left: float, right: float) -> None:
+        if self._narrow and left > self._narrow[-1][2]:
+            self.merge()
+        self._narrow.append((state, left, right))
+        if right - self._narrow[0][1] >= 1:
+            self.merge()
+
+    def merge(self, following: float = inf) -> float:
+        """Show the narrow spans so far as one; return where what follows them begins, as it may have to cover them."""
+        if not self._narrow:
+            return following
+        for state, left, right in self._narrow:
+            self._owed[state] += right - left
+        most = max((state for state, _, _ in self._narrow), key=self._owed.__getitem__)
+        count, (_, left, _), (_, _, right) = len(self._narrow), self._narrow[0], self._narrow[-1]
+        self._narrow.clear()
+        widened = right - left < 1 and self._may_widen(left)
+        if right - left < 1 and not widened and self._owed[most] < 1:
+            self.merged += count
+            return left if right == following else following
+        self.merged += count if count > 1 else 0
+        right = max(right, left + 1)
+        self._owed[most] = max(self._owed[most] - (right - left), 0.0)
+        boxes = self._boxes[most]
+        if boxes and boxes[-1][1:3] == (self._row.top, left):
+            left = boxes.pop()[0]
+        (self.box if widened else self.just)(most, left, right)
+        return following
 
 
 def _circle_room(picture: Picture) -> float:
@@ -112,13 +157,14 @@ def add_held(picture: Picture, row: Row, pieces: list[Holding], at: int, stop: f
 
     Return how many times the lane holds nothing for so short a time that no gap shows it.
     """
-    shown, hidden = _in_pixels(picture, pieces, stop)
-    told: tuple[str, ...] = ()
-    for i, (left, right, locks) in enumerate(shown):
+    shown, named, hidden = _in_pixels(picture, pieces, stop)
+    for left, right, locks in shown:
         for stripe in range(min(len(locks), STRIPES)):
             top = row.bottom + 2 + stripe * (STRIPE + 1)
             picture.held.append((left, top, right, top + STRIPE))
-        limit = shown[i + 1].start if i + 1 < len(shown) else picture.width
+    told: tuple[str, ...] = ()
+    for i, (left, right, locks) in enumerate(named):
+        limit = named[i + 1].start if i + 1 < len(named) else picture.width
         if picture.roomy and locks != told and limit - left > ASIDE:
             y = row.bottom + 2 + picture.stripes * (STRIPE + 1) + 6
             for text in _told_as(locks, told):
@@ -132,23 +178,36 @@ def add_held(picture: Picture, row: Row, pieces: list[Holding], at: int, stop: f
     return hidden
 
 
-def _in_pixels(picture: Picture, pieces: list[Holding], stop: float) -> tuple[list[Holding], int]:
-    """Return the stripes to draw, in pixels, and how many gaps between them are too narrow to be seen."""
+def _in_pixels(picture: Picture, pieces: list[Holding], stop: float) -> tuple[list[Holding], list[Holding], int]:
+    """Return the stripes to draw, in pixels, those to name, and how many gaps between them are too narrow to be seen.
+
+    Where a piece that is too narrow to be seen goes over into another one, only the other one is named.
+    """
     shown: list[Holding] = []
-    hidden, before = 0, 0.0
+    named: list[Holding] = []
+    hidden, before, named_wide = 0, 0.0, 0.0
     for start, end, locks in pieces:
         left, right = picture.x(start), picture.x(end)
         if picture.dead is not None and right >= picture.dead:
             right = stop
-        right = max(right, left + TICK)
+        wide, right = right - left, max(right, left + TICK)
         touches = bool(shown) and left <= shown[-1].end
         hidden += touches and start > before
+        before = end
         if touches and shown[-1].locks == locks:
             shown[-1] = Holding(shown[-1].start, max(shown[-1].end, right), locks)
         else:
             shown.append(Holding(left, right, locks))
-        before = end
-    return shown, hidden
+        same = touches and not set(named[-1].locks).isdisjoint(locks)
+        if same and (named[-1].locks == locks or min(wide, named_wide) < 1):
+            better = (wide >= 1, len(locks)) > (named_wide >= 1, len(named[-1].locks))
+            told = locks if better else named[-1].locks
+            named[-1] = Holding(named[-1].start, max(named[-1].end, right), told)
+            named_wide += wide
+        else:
+            named.append(Holding(left, right, locks))
+            named_wide = wide
+    return shown, named, hidden
 
 
 def _told_as(locks: tuple[str, ...], before: tuple[str, ...]) -> Iterator[str]:

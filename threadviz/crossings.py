@@ -146,7 +146,8 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
     elif overwritten:
         unsaid = True
     notes = [lost_summary(trace)] if unsaid else []
-    return [*notes, f"{without} more reads and writes are not marked"] if without else notes
+    what = "more read or write is not marked" if without == 1 else "more reads and writes are not marked"
+    return [*notes, f"{without} {what}"] if without else notes
 
 
 def _side_by_side(wanted: list[float], taken: list[Point], right: float) -> list[float | None]:

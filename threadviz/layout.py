@@ -8,7 +8,7 @@ from .bars import STRIPE, STRIPES, Holding, add_bar, add_ending, add_failures, a
 from .causality import deadlock_cycle, endless_wait, gil_turns, shared_attributes, with_endless_waits
 from .crossings import add_arrows, add_deadlock, add_marks
 from .lettering import fit_middle, printable, width, wrap
-from .picture import LETTERS, PAD, SMALL, Label, Picture, Row
+from .picture import LETTERS, PAD, SMALL, Label, Picture, Row, counted
 from .strips import GIL_NAME, add_strips, name_labels, strip_names, strips_height
 from .trace import STATES, Held, Lane, Span, State, Trace
 from .words import deadlock_sentence
@@ -65,17 +65,15 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
         add_deadlock(picture, trace, stop)
         picture.notes.append(deadlock_sentence(trace))
     if left_out := len(trace.lanes) - len(picture.rows):
-        picture.notes.append(f"{left_out} of {len(trace.lanes)} threads are not shown")
+        picture.notes.append(counted(left_out, f"of {len(trace.lanes)} threads {{are}} not shown"))
     merged = sum(add_bar(picture, row, trace.lanes[row.lane], stop) for row in picture.rows)
     if merged:
-        picture.notes.append(f"{merged} intervals narrower than a pixel are merged")
+        picture.notes.append(counted(merged, "interval{s} narrower than a pixel {are} merged"))
     if without := add_arrows(picture, trace):
-        picture.notes.append(f"{without} more arrows are not drawn")
+        picture.notes.append(counted(without, "more arrow{s} {are} not drawn"))
     hidden = sum(add_held(picture, row, held[i], i, stop) for i, row in enumerate(picture.rows))
     if hidden:
-        picture.notes.append(
-            f"{hidden} gap{'s' if hidden > 1 else ''} between two holds of a lock too narrow to be seen"
-        )
+        picture.notes.append(counted(hidden, "gap{s} between two holds of a lock too narrow to be seen"))
     picture.notes += add_marks(picture, trace)
     for row, told in zip(picture.rows, endings, strict=True):
         add_failures(picture, row, trace)
@@ -157,12 +155,15 @@ def _ticks(end: float, scale: float) -> tuple[float, ...]:
 def _one_after_the_other(trace: Trace) -> Trace:
     """Return a run that took no time as if every trace event took a second: what is left is the order."""
     last = len(trace.events)
+    got_at = {(trace.lanes[e.lane].name, e.what): k for k, e in enumerate(trace.events) if e.kind == "acquire"}
+    locked = {wait.thread: got_at.get((wait.holder or "", wait.what), -1) for wait in trace.waits}
     lanes = []
     for index, lane in enumerate(trace.lanes):
         own = [k for k, e in enumerate(trace.events) if e.lane == index and e.kind not in ("deadlock", "abandon")]
         spans = [Span("running", k, k + 1) for k in own]
         if wait := endless_wait(lane):
-            spans.append(wait._replace(start=own[-1] + 1 if own else 0, end=last))
+            begun = max(own[-1] if own else -1, locked.get(lane.name, -1)) + 1
+            spans.append(wait._replace(start=begun, end=last))
         got = [(k, trace.events[k].what) for k in own if trace.events[k].kind == "acquire"]
         freed = [(k, trace.events[k].what) for k in own if trace.events[k].kind == "release"]
         held = [Held(lock, k, next((f for f, name in freed if f > k and name == lock), last)) for k, lock in got]

@@ -51,6 +51,11 @@ class Row(NamedTuple):
         return (self.top + self.bottom) / 2
 
 
+def counted(number: int, what: str) -> str:
+    """Return how many of something, with "{s}" and "{are}" in it in the singular or the plural."""
+    return f"{number} " + (what.format(s="", are="is") if number == 1 else what.format(s="s", are="are"))
+
+
 @dataclass(slots=True)
 class Picture:
     """All that is to be drawn.  Of it, ``frame`` may stay the same from one run to the next."""

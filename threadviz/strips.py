@@ -2,7 +2,7 @@
 
 from .causality import QueueLife, gil_turns, queue_lives
 from .lettering import fit_middle, printable, width
-from .picture import LETTERS, SMALL, Label, Picture
+from .picture import LETTERS, SMALL, Label, Picture, counted
 from .trace import Trace
 
 GIL_NAME = "holds the GIL"
@@ -65,7 +65,7 @@ def add_strips(picture: Picture, trace: Trace, top: float, end: float, stop: flo
     for i, life in enumerate(lives[:MOST_QUEUES]):
         _add_strip(picture, life, top + (i + 1) * STRIP, right)
     left_out = len(lives) - MOST_QUEUES
-    return [f"{left_out} more queue{'s' if left_out > 1 else ''} not shown"] if left_out > 0 else []
+    return [counted(left_out, "more queue{s} not shown")] if left_out > 0 else []
 
 
 def _add_strip(picture: Picture, life: QueueLife, floor: float, right: float) -> None:

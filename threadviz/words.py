@@ -54,10 +54,11 @@ def _rounded(trace: Trace) -> Trace:
     def near(span: _Interval) -> _Interval:
         return span._replace(start=round(span.start, 5), end=round(span.end, 5))
 
-    lanes = tuple(
+    lanes = (
         replace(lane, spans=tuple(map(near, lane.spans)), held=tuple(map(near, lane.held))) for lane in trace.lanes
     )
-    return replace(trace, lanes=lanes, duration=round(trace.duration, 5))
+    events = (event._replace(time=round(event.time, 5)) for event in trace.events)
+    return replace(trace, lanes=tuple(lanes), events=tuple(events), duration=round(trace.duration, 5))
 
 
 def clean(text: str) -> str:
@@ -74,8 +75,7 @@ def _first(items: Sequence[_Item], tell: Callable[[_Item], str], most: int, rest
 
 def _gil(trace: Trace) -> list[str]:
     """Return a sentence on who held the GIL, where threads took turns."""
-    turns = gil_turns(trace)
-    if not turns:
+    if not (turns := gil_turns(trace)):
         return []
     names = _names(list(dict.fromkeys(clean(trace.lanes[turn.lane].name) for turn in turns)))
     usual = median(turn.end - turn.start for turn in turns)
@@ -84,9 +84,7 @@ def _gil(trace: Trace) -> list[str]:
 
 def _fullness(life: QueueLife) -> str:
     bound = f", at most {life.maxsize}" if life.maxsize is not None else ""
-    at, most = life.most
-    end = life.steps[-1][1]
-    name = clean(life.name)
+    (at, most), (_, end), name = life.most, life.steps[-1], clean(life.name)
     return (
         f"{name if name.startswith('queue') else f'queue {name}'}{bound}: 0 items at the start, "
         f"{most} at most (first at {seconds(at)}), {end} at the end; {_count(life.hand_overs, 'hand-over')}"
@@ -111,8 +109,7 @@ def lost_sentences(trace: Trace) -> list[str]:
 
 def lost_summary(trace: Trace) -> str:
     """Say in one sentence how many updates were lost; empty when none was."""
-    lost = lost_updates(trace)
-    if not lost:
+    if not (lost := lost_updates(trace)):
         return ""
     attributes = {trace.events[each.write].what for each in lost}
     have_read: set[tuple[int, str]] = set()
@@ -155,7 +152,7 @@ def _life(trace: Trace, index: int, lane: Lane) -> str:
     ]
     items = _first(_summed(done), str, ITEMS, "and {} more")
     items = items or ["runs without waiting" if lane.spans else "does nothing"]
-    items += _holding(lane)
+    items += _holding(trace, index, lane)
     failed = [event for event in trace.events if event.lane == index and event.kind == "failed"]
     items += _first(
         failed, lambda event: f"a call in it raises {_error(event)}", NOTES, "and {} more call{s} in it raised"
@@ -200,18 +197,21 @@ def _doing(span: Span, endless: bool) -> str:
             return f"blocked in {label} {lasted}{where}" if label else f"blocked {lasted}{where}"
 
 
-def _holding(lane: Lane) -> Iterable[str]:
+def _holding(trace: Trace, index: int, lane: Lane) -> Iterable[str]:
     for lock in dict.fromkeys(held.lock for held in lane.held):
         held = [each for each in lane.held if each.lock == lock]
         if len(held) == 1:
-            yield f"holds {clean(lock)} {_from_to(held[0], lane)}"
+            yield f"holds {clean(lock)} {_from_to(held[0], trace, index)}"
         else:
-            total = sum(each.end - each.start for each in held)
-            yield f"holds {clean(lock)} {len(held)} times, {seconds(total)} in all"
+            yield f"holds {clean(lock)} {len(held)} times, {seconds(sum(h.end - h.start for h in held))} in all"
 
 
-def _from_to(held: Held, lane: Lane) -> str:
-    if lane.ending == "deadlocked" and held.end >= lane.end:
+def _from_to(held: Held, trace: Trace, index: int) -> str:
+    lane, for_ever = trace.lanes[index], False
+    if trace.waits and held.end >= trace.duration:  # until the deadlock, or let go in that very instant
+        turns = [e for e in trace.events if e.kind in ("acquire", "release") and e.what == held.lock]
+        for_ever = bool(turns) and (turns[-1].kind, turns[-1].lane) == ("acquire", index)
+    if for_ever or lane.ending == "deadlocked" and held.end >= lane.end:
         return f"from {seconds(held.start)} for ever"
     return f"from {seconds(held.start)} to {seconds(held.end)}" if held.end > held.start else "for an instant"
 
