@@ -717,3 +717,30 @@ def test_each_function_that_uses_a_lock_has_its_own_lines(kind):
     assert noted[8:] == [("acquire", 17), ("release", 17), ("acquire", 12), ("release", 13)]
     ((_, wait, _),) = owners(run)
     assert wait.line - first == 12
+
+
+@pytest.mark.parametrize("verb", [tv.simulate, tv.record])
+def test_condition_around_a_new_lock_keeps_its_name(verb):
+    def scenario():
+        full = threading.Condition(threading.Lock())
+        with full:
+            return None
+
+    assert [held.lock for lane in verb(scenario).trace.lanes for held in lane.held] == ["full"]
+
+
+@pytest.mark.parametrize("verb", [tv.simulate, tv.record])
+def test_timer_waits_under_a_public_name_and_is_what_wakes(verb):
+    def scenario():
+        event = threading.Event()
+        threading.Timer(TICK, event.set).start()
+        event.wait()
+
+    trace = verb(scenario).trace
+    assert [[span.label for span in lane.spans if span.state == "blocked"] for lane in trace.lanes] == 2 * [
+        ["Event.wait"]
+    ]
+    wake = next(event for event in trace.events if event.kind == "wake")
+    assert wake.cause is not None
+    cause = trace.events[wake.cause]
+    assert (trace.lanes[cause.lane].name, cause.kind, cause.what) == ("Thread-1", "call", "Event.set")

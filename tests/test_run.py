@@ -1,9 +1,15 @@
 """Run: what it tells, shows and saves; and what simulate refuses."""
 
+import _thread
 import queue
+import signal
 import threading
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -181,3 +187,153 @@ def test_coroutine_is_refused():
 
     with pytest.raises(TypeError, match=r"fetch\(\) is a generator or a coroutine"):
         tv.simulate(fetch)
+
+
+class Made:
+    """Keeps real primitives under names of its own, as an earlier cell may."""
+
+    Lock = threading.Lock
+    nap = time.sleep
+
+    def __init__(self, make=threading.Lock):
+        self.make = make
+
+    @staticmethod
+    def made_by_default(*, make=threading.RLock):
+        return make()
+
+
+class Slotted:
+    __slots__ = ("make",)
+
+    def __init__(self):
+        self.make = threading.Lock
+
+
+@dataclass
+class Account:
+    value: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Savings(Account):
+    pass
+
+
+@contextmanager
+def holding(make=threading.Lock):
+    with make() as lock:
+        time.sleep(0.01)
+        yield lock
+
+
+def closure():
+    make = threading.Lock
+    return lambda: make()
+
+
+made_in_closure, made_by_partial = closure(), partial(threading.Lock)
+nap = partial(time.sleep, 0.01)
+kept, slotted = Made(), Slotted()
+locks_by_name = defaultdict(threading.Lock)
+in_tuple, in_dict, in_list = (threading.RLock, (threading.Lock,)), {"make": threading.Lock}, [threading.Lock]
+EARLY = {
+    "dataclass": lambda: Account().lock,
+    "its subclass": lambda: Savings().lock,
+    "class attribute": lambda: Made().Lock(),
+    "keyword default": lambda: Made.made_by_default(),
+    "attribute": lambda: kept.make(),
+    "slot": lambda: slotted.make(),
+    "closure": lambda: made_in_closure(),
+    "partial": lambda: made_by_partial(),
+    "defaultdict": lambda: locks_by_name["one"],
+    "tuple": lambda: in_tuple[0](),
+    "tuple in a tuple": lambda: in_tuple[1][0](),
+    "dict": lambda: in_dict["make"](),
+    "list": lambda: in_list[0](),
+    "default": lambda make=threading.RLock: make(),
+}
+
+
+def kept_early():
+    return (
+        [cell.cell_contents for cell in (*made_in_closure.__closure__, *Account.__init__.__closure__)],
+        [dict(vars(cls)) for cls in (Made, Slotted, Account)],
+        (Made.__init__.__defaults__, dict(Made.made_by_default.__kwdefaults__), kept.make, slotted.make),
+        (made_by_partial.__reduce__(), nap.__reduce__(), locks_by_name.default_factory),
+        [each.default_factory for each in Account.__dataclass_fields__.values()],
+        (in_tuple, dict(in_dict), list(in_list), [make.__defaults__ for make in EARLY.values()]),
+    )
+
+
+def contend(make, sleep=time.sleep):
+    lock = make()
+
+    def work():
+        with lock:
+            sleep(0.01)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize("verb", [tv.simulate, tv.record])
+@pytest.mark.parametrize("make", EARLY.values(), ids=EARLY)
+def test_lock_whose_maker_was_kept_before_the_run_is_seen(verb, make):
+    before = kept_early()
+    try:
+        run = verb(contend, make)
+    finally:
+        locks_by_name.clear()
+    waits = [span for lane in run.trace.lanes for span in lane.spans if span.state == "waiting"]
+    assert (run.outcome, len(waits)) == ("None", 1)
+    assert [len(lane.held) for lane in run.trace.lanes] == [0, 1, 1]
+    assert sum(span.state == "sleeping" for lane in run.trace.lanes for span in lane.spans) == 2
+    assert kept_early() == before
+
+
+def test_real_sleep_kept_before_the_run_or_given_to_it_is_simulated():
+    def naps(sleep):
+        sleep(1)
+        Made().nap(2)
+        Made.nap(4)
+        nap()
+        with holding():
+            return time.monotonic()
+
+    assert tv.simulate(naps, time.sleep).result() == 7.02
+    assert tv.simulate(partial(naps, sleep=time.sleep)).result() == 7.02
+
+
+@pytest.mark.parametrize("end", [ValueError, KeyboardInterrupt, "deadlock"])
+@pytest.mark.parametrize("verb", [tv.simulate, tv.record])
+def test_what_was_kept_before_a_broken_run_is_put_back(verb, end):
+    seen = []
+
+    def broken():
+        seen.append([make() for make in EARLY.values()])
+        in_list.reverse()
+        if end == "deadlock":
+            lock = made_by_partial()
+            lock.acquire()
+            lock.acquire()
+        if end is KeyboardInterrupt:
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(1)
+        raise end
+
+    in_list.append(None)
+    before = kept_early()
+    try:
+        with pytest.raises(KeyboardInterrupt) if end is KeyboardInterrupt else nullcontext():
+            assert verb(broken).outcome in ("raises ValueError", "deadlock")
+    finally:
+        locks_by_name.clear()
+        in_list.reverse()
+        in_list.remove(None)
+        before[-1][2].remove(None)
+    assert len(seen) == 1 and not {_thread.LockType, type(threading.RLock())} & set(map(type, seen[0]))
+    assert kept_early() == before

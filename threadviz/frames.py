@@ -50,7 +50,7 @@ def is_learners(filename: str) -> bool:
     return KIND[filename] == LEARNERS
 
 
-_THREAD, _ITEM = threading.Thread.run.__code__, _WorkItem.run.__code__  # where the learner's call begins in a thread
+_BEGINS = {id(run.__code__) for run in (threading.Thread.run, threading.Timer.run, _WorkItem.run)}  # a learner's call
 
 
 def call_site(
@@ -79,7 +79,7 @@ def call_site(
         if kind == LEARNERS:
             return frame, outermost, whose
         if not entered:
-            entered = code is _THREAD or code is _ITEM
+            entered = id(code) in _BEGINS
             if kind != OWN and not entered:
                 outermost = frame
         frame = frame.f_back
@@ -99,8 +99,8 @@ def operation_name(frame: FrameType) -> str:
 
 
 def ends_a_call(operation: str) -> bool:
-    """Whether a pool's worker calls this when the learner's call has ended, which lets go on who waits for it."""
-    return operation in ("Future.set_result", "Future.set_exception")
+    """Whether this lets go on who waits where no line calls it: a pool's worker at a call's end, a timer's own call."""
+    return operation in ("Future.set_result", "Future.set_exception", "Event.set")
 
 
 def is_learners_class(cls: type) -> bool:

@@ -5,8 +5,10 @@ import concurrent.futures
 import dis
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import Field
+from functools import cached_property, lru_cache, partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -26,34 +28,45 @@ _MADE_OUTSIDE = (
     concurrent.futures.Executor,
     _thread._local,
 )
+_KEEP: dict[type, tuple[str, ...]] = {  # where these keep what they stand for
+    staticmethod: ("__func__",),
+    classmethod: ("__func__",),
+    property: ("fget", "fset", "fdel"),
+    cached_property: ("func",),
+    type(lru_cache(str)): ("__wrapped__",),
+    partial: ("func", "args", "keywords"),
+    Field: ("default_factory",),
+    defaultdict: ("default_factory",),
+}
 
 
-def survey(
-    scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], virtual: tuple[type, ...] = ()
-) -> tuple[list[type], list[str]]:
-    """The learner's classes that `scenario` can reach, and a sentence on each variable whose changes are not seen.
+def survey(program: partial[Any], virtual: tuple[type, ...] = ()) -> tuple[list[type], list[str], list[Any]]:
+    """The learner's classes that a scenario's call can reach, what it cannot show, and what keeps things for it.
 
     MadeOutside, by name, for a primitive it has not made itself.  `virtual` are the classes of primitives that
     earlier runs made.
     """
-    classes, shared, unseen = look_outside(scenario, args, kwargs, virtual)
+    classes, shared, unseen, holders = look_outside(program, virtual)
     for path, kind, advice in shared:
         raise MadeOutside(f"{path} {kind}, {advice}")
-    return classes, unseen
+    return classes, unseen, holders
 
 
 def look_outside(
-    scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], virtual: tuple[type, ...] = ()
-) -> tuple[list[type], list[tuple[str, str, str]], list[str]]:
-    """The learner's classes, each primitive made outside, and a sentence on each variable whose changes are not seen.
+    program: partial[Any], virtual: tuple[type, ...] = ()
+) -> tuple[list[type], list[tuple[str, str, str]], list[str], list[Any]]:
+    """The learner's classes, each primitive made outside, a sentence on each variable whose changes are not seen, and
+    what keeps things under names of its own, outer ones first.
 
     A primitive is told as what it is called, that it is one, and why that is bad.
     """
     classes = []
     shared = []
     unseen: set[str] = set()
+    scenario = program.func
+    holders = [program, *filter(None, (program.args, program.keywords))]
     name = getattr(scenario, "__name__", type(scenario).__name__)
-    for path, value in _reachable(scenario, args, kwargs):
+    for path, value in _reachable(program, holders):
         kind = type(value)  # not isinstance, which may run the learner's own __getattribute__
         if issubclass(kind, FunctionType | CodeType):
             unseen |= _unseen(value if issubclass(kind, CodeType) else value.__code__)
@@ -81,20 +94,18 @@ def look_outside(
                     f"where it would outlive the run; create it inside {name}(), so that every run starts fresh",
                 )
             )
-    return classes, shared, sorted(unseen)
+    return classes, shared, sorted(unseen), holders
 
 
-def _reachable(
-    scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Iterator[tuple[str, Any]]:
+def _reachable(program: partial[Any], holders: list[Any]) -> Iterator[tuple[str, Any]]:
     """The values that the scenario's code names, and what the functions, classes and objects among them name.
 
-    The scenario itself has no path.
+    The scenario itself has no path.  Whatever holds others is added to `holders`.
     """
     seen: set[int] = set()
-    todo: list[tuple[str, Any]] = [("", scenario)]
-    todo += [(f"argument {i + 1}", value) for i, value in enumerate(args)]
-    todo += [(f"argument {key}", value) for key, value in kwargs.items()]
+    todo: list[tuple[str, Any]] = [("", program.func)]
+    todo += [(f"argument {i + 1}", value) for i, value in enumerate(program.args)]
+    todo += [(f"argument {key}", value) for key, value in program.keywords.items()]
     while todo:
         path, value = todo.pop(0)
         if id(value) in seen:
@@ -102,23 +113,33 @@ def _reachable(
         seen.add(id(value))
         yield path, value
         kind = type(value)
+        held: list[tuple[str, Any]] = []
+        for each in _KEEP:
+            if issubclass(kind, each):
+                held = [(f"{path}.{key}", object.__getattribute__(value, key)) for key in _KEEP[each]]
         if issubclass(kind, MethodType):
             todo += [(f"{path or type(value.__self__).__name__}.__self__", value.__self__), (path, value.__func__)]
         elif issubclass(kind, FunctionType):
             if is_learners(value.__code__.co_filename):
-                todo += _of_function(value)
-            elif value is scenario:  # a script, in a function of ours
+                held = _of_function(value)
+            elif value is program.func:  # a script, in a function of ours
                 todo += [("", cell.cell_contents) for cell in value.__closure__ or ()]
+            elif "__wrapped__" in vars(value):
+                todo.append((path, value.__wrapped__))
         elif issubclass(kind, type):
-            if is_learners_class(value):
-                todo += [(f"{path}.{key}", item) for key, item in vars(value).items() if _may_hold(item)]
+            for base in filter(is_learners_class, value.__mro__):
+                held += [(f"{path}.{key}", item) for key, item in vars(base).items() if _may_hold(item)]
+                holders.append(base)
         elif issubclass(kind, list | tuple) and len(value) <= 1000:
-            todo += [(f"{path}[{i}]", item) for i, item in enumerate(value) if _may_hold(item)]
+            held += [(f"{path}[{i}]", item) for i, item in enumerate(value) if _may_hold(item)]
         elif issubclass(kind, dict) and len(value) <= 1000:
-            todo += [(f"{path}[{key!r}]", item) for key, item in value.items() if _may_hold(item)]
+            held += [(f"{path}[{key!r}]", item) for key, item in value.items() if _may_hold(item)]
         elif is_learners_class(kind):
-            todo += [(f"{path}.{key}", item) for key, item in attributes(value).items() if _may_hold(item)]
+            held += [(f"{path}.{key}", item) for key, item in attributes(value).items() if _may_hold(item)]
             todo.append((kind.__name__, kind))
+        if held:
+            holders.append(value)
+            todo += held
 
 
 def _may_hold(value: Any) -> bool:
@@ -139,7 +160,8 @@ def _of_function(function: FunctionType) -> list[tuple[str, Any]]:
             found.append((name, cell.cell_contents))
         except ValueError:  # a cell that is still empty
             continue
-    found += [(f"a default of {function.__name__}()", value) for value in function.__defaults__ or ()]
+    defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    found += [(f"a default of {function.__name__}()", value) for value in defaults]
     return found
 
 

@@ -16,13 +16,12 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from . import _real
-from .frames import learners_modules
 from .surface import Runtime, surface
 
 pool_module: Any = concurrent.futures.thread
@@ -39,22 +38,47 @@ class Patches:
 
     def __init__(self) -> None:
         self._undo: list[Callable[[], object]] = []
+        self.early: dict[int, Any] = {}  # id of a real object -> what stands for it, for names that were bound early
 
     def attribute(self, owner: object, name: str, value: object) -> None:
         old = vars(owner).get(name, _MISSING)
         self._undo.append(partial(delattr, owner, name) if old is _MISSING else partial(setattr, owner, name, old))
         setattr(owner, name, value)
 
-    def item(self, names: MutableMapping[str, Any], name: str, value: object) -> None:
+    def item(self, names: dict[Any, Any], name: object, value: object) -> None:
         """Replace `names[name]`; undone only where the run has not given the name another meaning."""
-        old = names[name]
-        names[name] = value
+        old = dict.__getitem__(names, name)
 
         def undo() -> None:
-            if names.get(name) is value:
-                names[name] = old
+            if dict.get(names, name) is value:
+                dict.__setitem__(names, name, old)
 
         self._undo.append(undo)
+        dict.__setitem__(names, name, value)
+
+    def element(self, values: list[Any], index: int, value: object) -> None:
+        """Replace `values[index]`; undone wherever in the list the run has moved it."""
+        old = list.__getitem__(values, index)
+
+        def undo() -> None:
+            for now, each in enumerate(list.__iter__(values)):
+                if each is value:
+                    list.__setitem__(values, now, old)
+
+        self._undo.append(undo)
+        list.__setitem__(values, index, value)
+
+    def slot(self, owner: object, name: str, value: object) -> None:
+        """Replace an attribute that is in no dict; undone only where the run has not given it another value."""
+        old = object.__getattribute__(owner, name)
+
+        def undo() -> None:
+            with suppress(AttributeError, ValueError):  # the run has emptied it
+                if object.__getattribute__(owner, name) is value:
+                    object.__setattr__(owner, name, old)
+
+        self._undo.append(undo)
+        object.__setattr__(owner, name, value)
 
     def call_later(self, undo: Callable[[], object]) -> None:
         self._undo.append(undo)
@@ -88,24 +112,24 @@ def _factory(runtime: Runtime, real: Callable[..., Any], virtual: type) -> type:
 
 
 @contextmanager
-def patched(runtime: Runtime, namespaces: Iterable[dict[str, Any]], seed: int) -> Iterator[Patches]:
-    """Let `runtime` stand for the real primitives in its OS thread, `namespaces` and the learner's modules included."""
+def patched(runtime: Runtime, seed: int) -> Iterator[Patches]:
+    """Let `runtime` stand for the real primitives in its OS thread."""
     patches = Patches()
     try:
-        _apply(patches, runtime, namespaces, seed)
+        _apply(patches, runtime, seed)
         yield patches
     finally:
         patches.undo()
 
 
-def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, Any]], seed: int) -> None:
+def _apply(patches: Patches, runtime: Runtime, seed: int) -> None:
     if runtime.virtual:
         _leave_nothing_to_chance(patches, runtime, seed)
     for module in (threading, time, queue):  # the learner's code may delete or replace any name in them
         patches.call_later(partial(vars(module).update, dict(vars(module))))
         patches.call_later(partial(sys.modules.__setitem__, module.__name__, module))
 
-    early: dict[int, Any] = {}  # id of a real object -> what stands for it, for names that were bound early
+    early = patches.early
 
     def replace(owner: Any, name: str, value: Any) -> None:
         if hasattr(owner, name):
@@ -139,10 +163,6 @@ def _apply(patches: Patches, runtime: Runtime, namespaces: Iterable[dict[str, An
     patches.attribute(pool_module, "_shutdown", False)
     patches.attribute(pool_module.ThreadPoolExecutor, "_counter", itertools.count().__next__)
     patches.attribute(threading, "_counter", itertools.count(1).__next__)
-    for names in (*namespaces, *(vars(module) for module in learners_modules())):
-        for name, value in list(names.items()):
-            if id(value) in early and not name.startswith("__"):
-                patches.item(names, name, early[id(value)])
 
 
 def _leave_nothing_to_chance(patches: Patches, runtime: Any, seed: int) -> None:

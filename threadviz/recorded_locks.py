@@ -87,6 +87,11 @@ class Lock:
             recorder.notes.append((now, _get_ident(), kind, self, code, offset, cause))
 
     def _find_name(self) -> None:
+        if self._called is self:
+            _, outermost, _ = frames.call_site(frames.caller())
+            names = outermost.f_locals if outermost is not None else {}
+            if isinstance(names.get("self"), threading.Condition) and names["self"]._lock is self:
+                self._called = names["self"]  # which the learner made around this lock
         self._name = self._recorder.object_name(self._called, type(self._called).__name__)
 
     def _place(self, frame: FrameType | None) -> Place | None:

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from time import perf_counter_ns
 from types import FrameType
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from . import _real, frames
 from .assembly import assemble
 from .errors import Deadlock
-from .finished import Finished, exclusively, keep_interpreter_settings, namespaces, one_each
+from .finished import Finished, exclusively, keep_interpreter_settings, one_each, replace_early_names
 from .futures import SilentFutures
 from .output import Output
 from .outside import look_outside
@@ -33,10 +34,11 @@ MAX_LINES = 100_000  # printed and logged in a run
 
 def record_once(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Finished:
     """Run `scenario` on real threads.  KeyboardInterrupt comes through, when everything is put back."""
-    classes, shared, unseen = look_outside(scenario, args, kwargs, (Lock, SimpleQueue))
+    program = partial(scenario, *args, **kwargs)
+    classes, shared, unseen, holders = look_outside(program, (Lock, SimpleQueue))
     told = [f"{path} {kind}: who waited for it, and who held it, is not shown" for path, kind, _ in shared] + unseen
     with exclusively(), _Interrupts() as interrupts:
-        return _record(scenario, args, kwargs, classes, told, interrupts)
+        return _record(program, holders, classes, told, interrupts)
 
 
 class _Interrupts:
@@ -79,9 +81,8 @@ class _Interrupts:
 
 
 def _record(
-    scenario: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    program: partial[Any],
+    holders: list[Any],
     classes: list[type],
     told: list[str],
     interrupts: _Interrupts,
@@ -109,7 +110,8 @@ def _record(
     output.noted = lambda text: recorder.note("output", text)
     kept: dict[str, Any] = {}
 
-    with patched(recorder, namespaces(scenario), 0) as patches:
+    with patched(recorder, 0) as patches:
+        replace_early_names(patches, program, holders)
         keep_interpreter_settings(patches)
         if not gc.get_freeze_count():  # so that collections, which many notes bring on, look at the run alone
             patches.call_later(gc.unfreeze)
@@ -124,7 +126,7 @@ def _record(
         recorder.began = perf_counter_ns()
         with interrupts.allowed(), suppress(StopRun):
             try:
-                kept["value"] = scenario(*args, **kwargs)
+                kept["value"] = program()
             except BaseException as error:
                 if interrupts.pressed:  # also where a `finally` after it has made it another exception, or a deadlock
                     raise KeyboardInterrupt from error

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import _real, frames
 from .errors import Deadlock
-from .finished import Finished, exclusively, keep_interpreter_settings, namespaces, one_each
+from .finished import Finished, exclusively, keep_interpreter_settings, one_each, replace_early_names
 from .futures import SilentFutures
 from .locks import Lock
 from .output import Output
@@ -33,16 +33,16 @@ def simulate_once(
     cores: int | None,
 ) -> Finished:
     """Run `scenario` on the virtual clock.  KeyboardInterrupt and ScheduleMismatch come through; all else is kept."""
-    classes, unseen = survey(scenario, args, kwargs, (Lock, SimpleQueue))
     program = partial(scenario, *args, **kwargs)
+    classes, unseen, holders = survey(program, (Lock, SimpleQueue))
     with exclusively():
         simulator = Simulator(policy, cores)
         simulator.events.notes += unseen
-        return _simulate(program, namespaces(scenario), classes, simulator, seed)
+        return _simulate(program, holders, classes, simulator, seed)
 
 
 def _simulate(
-    program: Callable[[], Any], names: list[dict[str, Any]], classes: list[type], simulator: Simulator, seed: int
+    program: partial[Any], holders: list[Any], classes: list[type], simulator: Simulator, seed: int
 ) -> Finished:
     output = Output(lambda: _real.get_ident() == simulator.os_thread)
     runtime = Runtime(simulator, output)
@@ -80,7 +80,8 @@ def _simulate(
         runtime.drain_pools()
 
     watchdog = Watchdog(lambda: simulator.progress, simulator.stop, simulator.mark)
-    with watchdog, patched(runtime, names, seed) as patches:
+    with watchdog, patched(runtime, seed) as patches:
+        replace_early_names(patches, program, holders)
         keep_interpreter_settings(patches)
         output.install(patches)
         patches.call_later(output.close)
