@@ -78,7 +78,7 @@ def replace_early_names(patches: Patches, program: partial[Any], holders: list[A
     namespaces += [holder.__globals__ for holder in holders if issubclass(type(holder), FunctionType)]
     once = {id(holder): holder for holder in (*namespaces, *holders)}
     # first what becomes one of the early ones itself, inner ones before those around them
-    for holder in sorted(reversed(once.values()), key=lambda each: not issubclass(type(each), tuple | staticmethod)):
+    for holder in sorted(reversed(once.values()), key=lambda each: not issubclass(type(each), (tuple, staticmethod))):
         _rebind(patches, holder)
 
 
