@@ -129,9 +129,9 @@ def _label(picture: Picture, row: Row, span: Span, left: float, right: float) ->
 def _label_that_fits(label: str, room: float, size: float) -> str:
     """Return the label, or as much of it as says what goes on: a stub such as "waits f…" does not."""
     text = fit(label, room, size)
-    if not text or text[-1] != "…" or len(text) > LEAST_CUT:
-        return text
     word = label.split(" ")[0]
+    if not text or text[-1] != "…" or (len(text) > LEAST_CUT and word == label):
+        return text
     return word if len(word) >= LEAST_WORD and width(word, size) <= room else ""
 
 
