@@ -53,9 +53,8 @@ def _simulate(
     kept: dict[str, Any] = {}
 
     def note_access(kind: Kind, what: str, value: str, line: int) -> None:
-        simulator.progress += 1
-        if not simulator.ending:
-            simulator.events.add_access(simulator.now, simulator.current, kind, what, value, line)
+        if not simulator.ending and _real.get_ident() == simulator.os_thread:
+            simulator.record_access(kind, what, value, line)
 
     def note_failed(error: BaseException) -> str:
         simulator.record("failed", type(error).__name__, str(error), line=frames.raised_at(error))

@@ -115,6 +115,13 @@ class Tasks:
             return 0
         return self.events.add(self.now, self.current, kind, what, value, line, cause)
 
+    def record_access(self, kind: Kind, what: str, value: str, line: int) -> None:
+        """Note that the current thread reads or writes an attribute."""
+        self.progress += 1
+        self.events.add_access(self.now, self.current, kind, what, value, line)
+        if self.progress >= MAX_SWITCHES:  # a loop that only looks at attributes comes to no other check
+            self.check()
+
     def check(self) -> None:
         """Raise in a thread that is being ended from outside, however often it swallows the request."""
         if self.ending or self.stop_now:
