@@ -103,6 +103,7 @@ def run_cell_until_stopped(verb, cell):
         if not ended:
             raise KeyboardInterrupt
 
+    gc.collect()  # a finalizer of what earlier cells left would swallow the KeyboardInterrupt
     before = signal.signal(signal.SIGINT, pressed)
     # from another process, as the code may hold the GIL
     presser = subprocess.Popen(["sh", "-c", f"while sleep 0.3; do kill -INT {os.getpid()}; done"])

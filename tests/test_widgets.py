@@ -219,6 +219,8 @@ def test_widgets_lists_and_switches_can_be_controls():
                                             "write tv.interact(race), without calling race yourself"),
         (lambda: tv.interact(race, wokers=(1, 8)), TypeError, "race() has no parameter 'wokers'; "
                                                               "it has workers, sleep"),
+        (lambda: tv.interact(lambda **more: more, more=(1, 8)), TypeError, "<lambda>() has no parameter 'more'; "
+                                                                           "it has none"),
         (lambda: tv.interact(race, workers=(8, 1)), ValueError, "the range (8, 1) for 'workers' of race() is upside "
                                                                 "down; write (1, 8)"),
         (lambda: tv.interact(lambda n: n), TypeError, "<lambda>() needs a value for 'n'; "

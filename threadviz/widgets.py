@@ -52,7 +52,8 @@ def interact(scenario: Callable[..., Any], /, **abbreviations: Any) -> "Interact
 
 def _controls(scenario: Callable[..., Any], abbreviations: dict[str, Any]) -> dict[str, ipywidgets.ValueWidget]:
     name = getattr(scenario, "__name__", type(scenario).__name__)
-    parameters = inspect.signature(scenario).parameters
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = {k: p for k, p in inspect.signature(scenario).parameters.items() if p.kind not in variadic}
     controls = {}
     for key, abbreviation in abbreviations.items():
         if key == "cores":  # simulate's own option, which check_scenario lets no scenario have
@@ -62,8 +63,7 @@ def _controls(scenario: Callable[..., Any], abbreviations: dict[str, Any]) -> di
             raise TypeError(f"{name}() has no parameter {key!r}; it has {', '.join(parameters) or 'none'}")
         controls[key] = _control(name, key, abbreviation, parameters[key].default)
     for key, parameter in parameters.items():
-        variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        if key not in controls and parameter.default is parameter.empty and not variadic:
+        if key not in controls and parameter.default is parameter.empty:
             raise TypeError(f"{name}() needs a value for {key!r}; give it a control such as {key}=(1, 8), or a default")
     return controls
 
