@@ -1,10 +1,14 @@
 """Small programs, run for real and simulated: what a simulated run ends with, a real one ends with, too."""
 
 import concurrent.futures
+import functools
+import math
 import queue
 import re
 import sys
 import threading
+import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 from time import sleep
@@ -592,6 +596,16 @@ def wait_for_the_first():
 
 
 @program
+def as_completed_gives_up():
+    def each(futures, timeout):
+        return [futures.index(future) for future in concurrent.futures.as_completed(futures, timeout)]
+
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(sleep, TICK), pool.submit(sleep, 3 * TICK)]
+        return told(lambda: each(futures, 0), lambda: each(futures, 2 * TICK), lambda: each(futures, 8 * TICK))
+
+
+@program
 def callbacks_are_called_in_order():
     seen = []
     with ThreadPoolExecutor(1) as pool:
@@ -633,6 +647,57 @@ def pool_in_a_pool():
 
 
 # ---- the ends of a program --------------------------------------------------------------------------------------
+
+
+@program
+def thread_knows_its_numbers():
+    def same():
+        thread = threading.current_thread()
+        return threading.get_ident() == thread.ident, threading.get_native_id() == thread.native_id
+
+    seen = [same()]
+    run_all(lambda: seen.append(same()))
+    return seen
+
+
+@program
+def calls_that_do_not_fit():
+    thread, slots, future = Thread(target=len), queue.SimpleQueue(), concurrent.futures.Future()
+    wrong = (
+        *(
+            (thread.start, 1),
+            (thread.join, 1, 2),
+            (thread.is_alive, 3),
+            (time.sleep,),
+            (time.sleep, "x"),
+            (time.time, 1),
+        ),
+        *((threading.current_thread, 1), (threading.enumerate, 1), (slots.get, True, "x"), (slots.get, True, -1)),
+        *(
+            (slots.get, True, math.inf),
+            (slots.get, True, math.nan),
+            (slots.get, False, -1),
+            (future.set_exception, "x"),
+        ),
+    )
+    return told(*(functools.partial(*call) for call in wrong))
+
+
+@program
+def old_names_warn():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        told(threading.currentThread, threading.activeCount, Thread().isDaemon, threading.Condition().notifyAll)
+    return [str(each.message) for each in caught]
+
+
+@program
+def primitives_show_themselves():
+    lock, rlock = threading.Lock(), threading.RLock()
+    kinds = threading.Event, threading.Semaphore, queue.SimpleQueue, concurrent.futures.Future
+    with lock, rlock:
+        held = repr(lock), repr(rlock).partition(" owner")[0]
+    return held, repr(lock), [repr(kind()) for kind in kinds], repr(threading.Condition(lock)), repr(Thread(name="t"))
 
 
 @program

@@ -24,5 +24,12 @@ def check_timeout(blocking: bool, timeout: float) -> None:
     allocate_lock().acquire(blocking, timeout)  # a lock of its own, as many threads may ask at once
 
 
+def check_get(block: bool, timeout: float) -> None:
+    """CPython's own errors for the arguments of a `SimpleQueue.get`."""
+    filled: SimpleQueue[None] = SimpleQueue()
+    filled.put(None)
+    filled.get(block, timeout)
+
+
 LockType = type(_thread.allocate_lock())
 RLockType = type(threading.RLock())

@@ -22,7 +22,7 @@ class SilentFutures:
         failed, asked = self._failed, self._asked
 
         def set_exception(self: Any, exception: BaseException | None) -> None:
-            if is_ours() and exception is not None and not isinstance(exception, StopRun):
+            if is_ours() and isinstance(exception, BaseException) and not isinstance(exception, StopRun):
                 failed[id(self)] = (self, note(exception), exception)
             real_set(self, exception)
 

@@ -39,6 +39,8 @@ class Lock:
         simulator = self._simulator
         if self._locked:
             if not blocking or timeout == 0:
+                if operation.name == "as_completed":  # which gives up after its deadline, and not at it
+                    simulator.now += 1
                 return False
             until = None if timeout < 0 else simulator.after(timeout)
             task = simulator.current
@@ -134,6 +136,8 @@ class Lock:
 
     def locked(self) -> bool:
         return self._locked
+
+    _is_owned = locked  # by whom, a Condition does not ask
 
     def _after_the_run(self, blocking: bool) -> bool:
         if not self._locked:

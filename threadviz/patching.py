@@ -92,7 +92,13 @@ def _dispatcher(runtime: Runtime, real: Callable[..., Any], virtual: Callable[..
     is_ours = runtime.is_ours
 
     def dispatch(*args: Any, **kwargs: Any) -> Any:
-        return (virtual if is_ours() else real)(*args, **kwargs)
+        if is_ours():
+            try:
+                return virtual(*args, **kwargs)
+            except TypeError as error:
+                if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                    raise
+        return real(*args, **kwargs)  # also for a call that does not fit: the error is CPython's own
 
     dispatch.__name__ = dispatch.__qualname__ = real.__name__
     dispatch.__module__ = real.__module__  # CPython's own errors name it
@@ -108,7 +114,7 @@ def _factory(runtime: Runtime, real: Callable[..., Any], virtual: type) -> type:
             return real(*args, **kwargs)
         return object.__new__(cls)
 
-    return type(virtual.__name__, (virtual,), {"__slots__": (), "__new__": make, "__module__": "threading"})
+    return type(virtual.__name__, (virtual,), {"__slots__": (), "__new__": make, "__module__": real.__module__})
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections import deque
 from types import GenericAlias
 from typing import Any
 
+from . import _real
 from .queues import Traffic
 from .simulator import Simulator
 from .tasks import Task
@@ -40,8 +41,8 @@ class SimpleQueue:
             simulator.wake(self._waiters.pop(0), operation.event)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        if block and timeout is not None and timeout < 0:
-            raise ValueError("'timeout' must be a non-negative number")
+        if timeout is not None:
+            _real.check_get(block, timeout)
         return self._get("SimpleQueue.get", timeout if block else 0)
 
     def get_nowait(self) -> Any:

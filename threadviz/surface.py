@@ -67,17 +67,16 @@ def _virtual_table(runtime: Any) -> Iterator[tuple[Any, str, Callable[..., Any]]
         yield time, name, _with_default(getattr(time, name), lambda: time.localtime(), int(name == "strftime"))
     yield threading, "get_ident", runtime.get_ident
     yield _thread, "get_ident", runtime.get_ident
+    yield threading, "get_native_id", lambda: runtime.current_thread().native_id
     yield _thread, "_count", lambda: len(runtime.enumerate()) - 1
     yield threading, "current_thread", runtime.current_thread
-    yield threading, "currentThread", runtime.current_thread
     yield threading, "enumerate", runtime.enumerate
     yield threading, "active_count", lambda: len(runtime.enumerate())
-    yield threading, "activeCount", lambda: len(runtime.enumerate())
     yield threading.Thread, "is_alive", runtime.is_alive
 
 
 def _refused(why: str) -> Callable[..., Any]:
-    def refuse(*_: Any) -> Any:
+    def refuse(*_: Any, **__: Any) -> Any:
         raise RuntimeError(why)
 
     return refuse
