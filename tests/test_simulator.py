@@ -661,6 +661,21 @@ def test_as_completed_and_wait_follow_the_virtual_clock():
     assert tv.simulate(program).result() == ([1, 2, 0], 3, 1, 8.0)
 
 
+@pytest.mark.parametrize("timeout", [0, 2])
+def test_as_completed_gives_up_at_the_very_instant_of_its_time_out(timeout, monkeypatch):
+    monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
+
+    def program():
+        with concurrent.futures.ThreadPoolExecutor(3) as executor:
+            futures = [executor.submit(time.sleep, seconds) for seconds in (3, 1)]
+            try:
+                return [futures.index(future) for future in concurrent.futures.as_completed(futures, timeout)]
+            except TimeoutError as error:
+                return str(error), round(time.monotonic(), 6)
+
+    assert tv.simulate(program).result() == (f"{2 if not timeout else 1} (of 2) futures unfinished", timeout)
+
+
 def test_pool_that_nobody_shuts_down_ends_with_the_program():
     def program():
         executor = concurrent.futures.ThreadPoolExecutor(2)
