@@ -460,6 +460,22 @@ def test_schedule_for_other_code_is_refused():
         tv.simulate(programs.first_example, schedule="1 1 1 1 1 1 1")
 
 
+@pytest.mark.parametrize("schedule", ["9", "1", "1 2 1"])
+def test_schedule_that_fails_inside_a_thread_is_refused_and_is_no_error_of_that_thread(schedule):
+    def program():
+        def step():
+            try:
+                time.sleep(1)
+            except BaseException as error:
+                caught.append(error)
+
+        caught = []
+        run_all(threading.Thread(target=step), threading.Thread(target=step))
+
+    with pytest.raises(tv.ScheduleMismatch, match="the code is not the code it was made for"):
+        tv.simulate(program, schedule=schedule)
+
+
 @pytest.mark.parametrize("threads", [200])
 def test_many_threads_in_one_run(threads):
     def crowd():
