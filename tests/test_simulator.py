@@ -126,6 +126,63 @@ def test_daemon_is_abandoned_where_it_stands_and_its_finally_is_not_seen():
     assert [lane.ending for lane in run.trace.lanes] == ["returned", "abandoned"]
 
 
+def fails_when_it_is_ended():
+    try:
+        while True:
+            time.sleep(1)
+    finally:
+        raise ValueError("on the way out")
+
+
+def test_what_an_abandoned_daemon_raises_on_its_way_out_is_no_error_of_the_program():
+    def program():
+        threading.excepthook = hooked.append
+        threading.Thread(target=fails_when_it_is_ended, daemon=True).start()
+        time.sleep(3)
+
+    hooked = []
+    run = tv.simulate(program)
+    assert (run.errors, hooked, run.outcome) == ({}, [], "None")
+    assert [lane.ending for lane in run.trace.lanes] == ["returned", "abandoned"]
+
+
+def test_what_threads_raise_as_a_deadlock_ends_them_is_no_error_of_the_program():
+    def program():
+        lock = threading.Lock()
+
+        def wait():
+            condition = threading.Condition(lock)
+            with condition:
+                condition.wait()  # ended, it lets go of a lock that somebody else has taken since
+
+        def take():
+            with lock:
+                threading.Event().wait()
+
+        executor = concurrent.futures.ThreadPoolExecutor(1)
+        executor.submit(wait)
+        threading.Thread(target=take).start()
+        try:
+            threading.Event().wait()
+        finally:
+            raise ValueError("on the way out")
+
+    run = tv.simulate(program)
+    assert (run.errors, run.outcome) == ({}, "deadlock")
+    assert {lane.ending for lane in run.trace.lanes} == {"deadlocked"}
+
+
+def test_what_a_thread_raises_as_an_endless_run_ends_it_does_not_come_out_of_simulate(monkeypatch):
+    monkeypatch.setattr("threadviz.tasks.MAX_EVENTS", 100)
+
+    def program():
+        threading.Thread(target=fails_when_it_is_ended).start()
+
+    run = tv.simulate(program)
+    assert isinstance(run.exception(), tv.Stuck)
+    assert run.errors == {}
+
+
 def test_program_waits_for_threads_that_are_no_daemons():
     def leaves():
         threading.Thread(target=time.sleep, args=(5,)).start()
