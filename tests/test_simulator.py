@@ -126,6 +126,63 @@ def test_daemon_is_abandoned_where_it_stands_and_its_finally_is_not_seen():
     assert [lane.ending for lane in run.trace.lanes] == ["returned", "abandoned"]
 
 
+def fails_when_it_is_ended():
+    try:
+        while True:
+            time.sleep(1)
+    finally:
+        raise ValueError("on the way out")
+
+
+def test_what_an_abandoned_daemon_raises_on_its_way_out_is_no_error_of_the_program():
+    def program():
+        threading.excepthook = hooked.append
+        threading.Thread(target=fails_when_it_is_ended, daemon=True).start()
+        time.sleep(3)
+
+    hooked = []
+    run = tv.simulate(program)
+    assert (run.errors, hooked, run.outcome) == ({}, [], "None")
+    assert [lane.ending for lane in run.trace.lanes] == ["returned", "abandoned"]
+
+
+def test_what_threads_raise_as_a_deadlock_ends_them_is_no_error_of_the_program():
+    def program():
+        lock = threading.Lock()
+
+        def wait():
+            condition = threading.Condition(lock)
+            with condition:
+                condition.wait()  # ended, it lets go of a lock that somebody else has taken since
+
+        def take():
+            with lock:
+                threading.Event().wait()
+
+        executor = concurrent.futures.ThreadPoolExecutor(1)
+        executor.submit(wait)
+        threading.Thread(target=take).start()
+        try:
+            threading.Event().wait()
+        finally:
+            raise ValueError("on the way out")
+
+    run = tv.simulate(program)
+    assert (run.errors, run.outcome) == ({}, "deadlock")
+    assert {lane.ending for lane in run.trace.lanes} == {"deadlocked"}
+
+
+def test_what_a_thread_raises_as_an_endless_run_ends_it_does_not_come_out_of_simulate(monkeypatch):
+    monkeypatch.setattr("threadviz.tasks.MAX_EVENTS", 100)
+
+    def program():
+        threading.Thread(target=fails_when_it_is_ended).start()
+
+    run = tv.simulate(program)
+    assert isinstance(run.exception(), tv.Stuck)
+    assert run.errors == {}
+
+
 def test_program_waits_for_threads_that_are_no_daemons():
     def leaves():
         threading.Thread(target=time.sleep, args=(5,)).start()
@@ -460,6 +517,22 @@ def test_schedule_for_other_code_is_refused():
         tv.simulate(programs.first_example, schedule="1 1 1 1 1 1 1")
 
 
+@pytest.mark.parametrize("schedule", ["9", "1", "1 2 1"])
+def test_schedule_that_fails_inside_a_thread_is_refused_and_is_no_error_of_that_thread(schedule):
+    def program():
+        def step():
+            try:
+                time.sleep(1)
+            except BaseException as error:
+                caught.append(error)
+
+        caught = []
+        run_all(threading.Thread(target=step), threading.Thread(target=step))
+
+    with pytest.raises(tv.ScheduleMismatch, match="the code is not the code it was made for"):
+        tv.simulate(program, schedule=schedule)
+
+
 @pytest.mark.parametrize("threads", [200])
 def test_many_threads_in_one_run(threads):
     def crowd():
@@ -659,6 +732,21 @@ def test_as_completed_and_wait_follow_the_virtual_clock():
         return order, len(done), len(waiting), time.monotonic()
 
     assert tv.simulate(program).result() == ([1, 2, 0], 3, 1, 8.0)
+
+
+@pytest.mark.parametrize("timeout", [0, 2])
+def test_as_completed_gives_up_at_the_very_instant_of_its_time_out(timeout, monkeypatch):
+    monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
+
+    def program():
+        with concurrent.futures.ThreadPoolExecutor(3) as executor:
+            futures = [executor.submit(time.sleep, seconds) for seconds in (3, 1)]
+            try:
+                return [futures.index(future) for future in concurrent.futures.as_completed(futures, timeout)]
+            except TimeoutError as error:
+                return str(error), round(time.monotonic(), 6)
+
+    assert tv.simulate(program).result() == (f"{2 if not timeout else 1} (of 2) futures unfinished", timeout)
 
 
 def test_pool_that_nobody_shuts_down_ends_with_the_program():

@@ -48,6 +48,19 @@ def test_lock_that_a_finished_thread_leaves_locked_is_held_for_ever_in_a_deadloc
     assert line == f"dead: runs without waiting; holds l from 0 s for ever; holds m {let_go}"
 
 
+def test_lock_let_go_in_the_instant_of_a_deadlock_is_not_held_for_ever_by_who_waits_on():
+    spans = (Span("sleeping", 0, 1), Span("blocked", 1, 1, "Condition.wait"))
+    lane = Lane("T", spans, (Held("kept", 0, 1), Held("c", 0, 1)), ending="deadlocked")
+    events = (
+        TraceEvent(0, 0, "acquire", "kept"),
+        TraceEvent(0, 0, "acquire", "c"),
+        TraceEvent(1, 0, "release", "c"),
+        TraceEvent(1, 0, "deadlock"),
+    )
+    line = describe(Trace((lane,), events, 1, waits=(Wait("T", "Condition.wait"),))).splitlines()[0]
+    assert line.endswith("; holds kept from 0 s for ever; holds c from 0 s to 1 s")
+
+
 def test_end_of_a_thread_is_waited_for_and_not_held():
     waits = (Wait("A", "the end of B", "B", 3), Wait("B", "the end of A", "A"))
     assert describe(Trace((), waits=waits)).splitlines()[1] == (

@@ -133,18 +133,19 @@ class Runtime:
         task.woken_by = None
         try:
             task.thread.run()
-        except StopRun:
-            pass
-        except SystemExit as error:
-            if threading.excepthook is not self._output.thread_hook:  # CPython's own is silent about it
-                self._call_hook(task, error)
         except BaseException as error:
-            if simulator.stop_now:
-                raise
-            self.note_error(task, error)
-            self._call_hook(task, error)
+            self._end_with(task, error)
         finally:
             task.thread._is_stopped = True  # type: ignore[attr-defined]
+
+    def _end_with(self, task: Task, error: BaseException) -> None:
+        if self._simulator.is_over or isinstance(error, StopRun):
+            return
+        if not isinstance(error, SystemExit):
+            self.note_error(task, error)
+        elif threading.excepthook is self._output.thread_hook:  # CPython's own is silent about it
+            return
+        self._call_hook(task, error)
 
     def _call_hook(self, task: Task, error: BaseException) -> None:
         if threading.excepthook is self._output.thread_hook:

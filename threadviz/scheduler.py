@@ -12,6 +12,7 @@ from typing import Any
 
 from greenlet import greenlet
 
+from .errors import ScheduleMismatch
 from .schedule import Numbers, Policy
 from .tasks import Task, Tasks
 from .trace import State, Wait
@@ -62,13 +63,9 @@ class Scheduler(Tasks):
         for joiner in task.joiners:
             self.wake(joiner, ended)
         task.close(self.now)
-        if not self.alive:
-            return self.hub
         try:
-            return self._from_hub(self._next())
-        except BaseException as error:
-            if not isinstance(error, StopRun):
-                self.failure = error
+            return self._from_hub(self._next()) if self.alive else self.hub
+        except StopRun:
             return self.hub
 
     def point(self) -> None:
@@ -82,8 +79,7 @@ class Scheduler(Tasks):
         if self._turns > MAX_TURNS:
             self.give_way()
             return
-        candidates = [task, *self._candidates()]
-        chosen = self._choose(candidates)
+        chosen = self._choose([task, *self._candidates()])
         if chosen is not task:
             self.ready.remove(chosen)
             self.ready.insert(0, task)
@@ -189,8 +185,7 @@ class Scheduler(Tasks):
 
     def _next(self) -> greenlet:
         while True:
-            candidates = self._candidates()
-            if candidates:
+            if candidates := self._candidates():
                 chosen = self._choose(candidates)
                 candidates.remove(chosen)
                 return chosen
@@ -207,7 +202,11 @@ class Scheduler(Tasks):
     def _choose(self, candidates: list[Task]) -> Task:
         if len(candidates) == 1:
             return candidates[0]
-        chosen = candidates[self.policy.choose(Numbers(candidates))]
+        try:
+            chosen = candidates[self.policy.choose(Numbers(candidates))]
+        except ScheduleMismatch as error:  # no code of the learner's may catch it
+            self.failure, self.stop_now = error, "failed"
+            raise StopRun from None
         self.choices.append(chosen.number)
         return chosen
 

@@ -48,7 +48,7 @@ def _simulate(
     runtime = Runtime(simulator, output)
     silent = SilentFutures()
     output.now = lambda: (simulator.now / 1e9, simulator.current.name)
-    output.is_muted = lambda: simulator.ending or bool(simulator.stop_now)
+    output.is_muted = lambda: simulator.is_over
     output.noted = lambda text: simulator.record("output", text)
     kept: dict[str, Any] = {}
 
@@ -69,9 +69,9 @@ def _simulate(
     def main() -> None:
         try:
             kept["value"] = program()
-        except StopRun:
-            raise
         except BaseException as error:
+            if simulator.is_over or isinstance(error, StopRun):
+                return
             kept["error"] = error
             simulator.tasks[0].ending = "raised"
             text = error_text(error).partition(": ")[2]
@@ -84,7 +84,7 @@ def _simulate(
         keep_interpreter_settings(patches)
         output.install(patches)
         patches.call_later(output.close)
-        silent.install(patches, output.is_ours, note_failed)
+        silent.install(patches, lambda: output.is_ours() and not simulator.is_over, note_failed)
         watch(patches, classes, note_access)
         watch_queues(patches, SimpleQueue, output.is_ours, begin_item, note_item, simulator.object_name)
         try:

@@ -95,6 +95,11 @@ class Tasks:
         self.failure: BaseException | None = None
         self._stopped_at = ""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether threads are being ended: what their code raises on its way out is none of the program's doing."""
+        return self.ending or bool(self.stop_now)
+
     def spawn(self, thread: threading.Thread, body: Callable[[], None]) -> Task:
         if len(self.tasks) > MAX_THREADS:
             raise RuntimeError("can't start new thread")  # CPython's own words

@@ -207,11 +207,11 @@ def _holding(trace: Trace, index: int, lane: Lane) -> Iterable[str]:
 
 
 def _from_to(held: Held, trace: Trace, index: int) -> str:
-    lane, for_ever = trace.lanes[index], False
-    if trace.waits and held.end >= trace.duration:  # until the deadlock, or let go in that very instant
-        turns = [e for e in trace.events if e.kind in ("acquire", "release") and e.what == held.lock]
-        for_ever = bool(turns) and (turns[-1].kind, turns[-1].lane) == ("acquire", index)
-    if for_ever or lane.ending == "deadlocked" and held.end >= lane.end:
+    for_ever = trace.lanes[index].ending == "deadlocked" and held.end >= trace.lanes[index].end
+    if for_ever or trace.waits and held.end >= trace.duration:  # until the deadlock, or let go in that very instant
+        for last in [e for e in trace.events if e.kind in ("acquire", "release") and e.what == held.lock][-1:]:
+            for_ever = (last.kind, last.lane) == ("acquire", index)
+    if for_ever:
         return f"from {seconds(held.start)} for ever"
     return f"from {seconds(held.start)} to {seconds(held.end)}" if held.end > held.start else "for an instant"
 
