@@ -1,7 +1,9 @@
 """%%simulate: any cell as a timeline."""
 
 import contextlib
+import sys
 import threading
+import time
 
 import pytest
 from IPython.core.error import UsageError
@@ -116,3 +118,26 @@ def test_cell_is_recorded_on_real_threads(shell, capsys):
     ]
     with pytest.raises(UsageError, match=r"%%record takes no options, not '--seed 3'"):
         shell.run_cell_magic("record", "--seed 3", EXAMPLE)
+
+
+@pytest.mark.parametrize("magic", ["simulate", "record"])
+def test_names_that_a_cell_imports_are_the_real_ones_afterwards(shell, magic, tmp_path, monkeypatch):
+    (tmp_path / "helper_of_a_cell.py").write_text("from time import sleep\nfrom threading import Lock\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    cell = "from time import monotonic, sleep\nfrom threading import Lock, Thread\nimport helper_of_a_cell\n"
+    run = shell.run_cell_magic(magic, "", cell + "sleep(0.01)\nhelper_of_a_cell.sleep(0.01)\nkept = sleep\n")
+    assert run.exception() is None
+    helper = sys.modules.pop("helper_of_a_cell")
+    names = shell.user_ns
+    assert (names["sleep"], names["kept"], names["monotonic"]) == (time.sleep, time.sleep, time.monotonic)
+    assert (names["Lock"], helper.Lock, helper.sleep) == (threading.Lock, threading.Lock, time.sleep)
+    assert shell.run_cell_magic("simulate", "", "before = monotonic()\nsleep(3)\nafter = monotonic()\n").duration == 3
+    assert names["after"] - names["before"] == 3
+
+
+@pytest.mark.parametrize("magic", ["simulate", "record"])
+def test_what_an_object_of_a_cell_keeps_is_real_afterwards(shell, magic):
+    shell.run_cell_magic(magic, "", "import time, threading\nkept = [time.sleep, threading.Lock]\n")
+    sleep, lock = shell.user_ns["kept"]
+    sleep(0.001)
+    assert type(lock()) is type(threading.Lock())

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import gc
 import os
 import queue
 import signal
@@ -744,3 +745,45 @@ def test_timer_waits_under_a_public_name_and_is_what_wakes(verb):
     assert wake.cause is not None
     cause = trace.events[wake.cause]
     assert (trace.lanes[cause.lane].name, cause.kind, cause.what) == ("Thread-1", "call", "Event.set")
+
+
+def test_finalizer_may_put_into_the_queue_that_is_being_put_into():
+    class Leaves:
+        def __init__(self, slots):
+            self.slots = slots
+            self.circle = self
+
+        def __del__(self):
+            self.slots.put("gone")
+
+    def program():
+        slots = queue.SimpleQueue()
+        limits = gc.get_threshold()
+        gc.set_threshold(1)
+        try:
+            for _ in range(50):
+                Leaves(slots)
+                slots.put("kept")
+        finally:
+            gc.set_threshold(*limits)
+        return slots.qsize()
+
+    assert tv.record(program).result() >= 50
+
+
+def test_many_threads_that_start_threads_are_ended_without_an_error():
+    def program():
+        def start(depth):
+            if depth:
+                threading.Thread(target=start, args=(depth - 1,)).start()
+
+        for _ in range(8):
+            threading.Thread(target=start, args=(30,)).start()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(10):
+            assert tv.record(program).exception() is None
+    finally:
+        sys.setswitchinterval(interval)

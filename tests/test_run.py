@@ -1,8 +1,11 @@
 """Run: what it tells, shows and saves; and what simulate refuses."""
 
 import _thread
+import concurrent.futures
+import contextlib
 import queue
 import signal
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -14,6 +17,7 @@ from functools import partial
 import pytest
 
 import threadviz as tv
+from threadviz.patching import Patches
 
 from . import programs
 from .refused import refused
@@ -337,3 +341,119 @@ def test_what_was_kept_before_a_broken_run_is_put_back(verb, end):
         before[-1][2].remove(None)
     assert len(seen) == 1 and not {_thread.LockType, type(threading.RLock())} & set(map(type, seen[0]))
     assert kept_early() == before
+
+
+VERBS = pytest.mark.parametrize("verb", [tv.simulate, tv.record])
+
+
+@VERBS
+def test_everything_else_is_put_back_where_one_thing_cannot_be(verb):
+    class Guarded(type):
+        def __setattr__(cls, name, value):
+            raise AttributeError("a class like this is not changed")
+
+    class Stubborn(metaclass=Guarded):
+        def __init__(self):
+            self.value = 1
+
+    def program():
+        del Plain.__setattr__
+        return Stubborn().value + Plain().value
+
+    class Plain(Stubborn, metaclass=Guarded):
+        pass
+
+    before = time.sleep, threading.Lock, sys.stdout, signal.getsignal(signal.SIGALRM)
+    with contextlib.suppress(AttributeError):
+        verb(program)
+    assert (time.sleep, threading.Lock, sys.stdout, signal.getsignal(signal.SIGALRM)) == before
+
+
+@VERBS
+def test_undo_goes_on_after_one_that_fails_and_tells_it(verb):
+    def program():
+        queue.Queue().__dict__.clear()
+        kept.append(1)
+
+    kept = []
+    verb(program)
+    assert kept == [1]
+    patches, seen = Patches(), []
+    patches.call_later(lambda: seen.append("first"))
+    patches.call_later(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        patches.undo()
+    assert seen == ["first"]
+
+
+@VERBS
+def test_timer_of_the_process_goes_on_after_a_run(verb):
+    handler = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 300, 600)
+    try:
+        verb(lambda: time.sleep(0.001))
+        delay, interval = signal.getitimer(signal.ITIMER_REAL)
+        assert 200 < delay <= 300
+        assert interval == 600
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+
+
+@VERBS
+def test_signal_is_refused_by_keyword_too(verb):
+    run = verb(lambda: signal.signal(signalnum=signal.SIGALRM, handler=signal.SIG_IGN))
+    assert "SIGALRM" in str(run.exception())
+
+
+@VERBS
+def test_exception_that_cannot_be_written_is_still_the_futures(verb):
+    class Odd(Exception):
+        def __str__(self):
+            raise SystemExit("no words")
+
+    def fails():
+        raise Odd
+
+    def program():
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            future = executor.submit(fails)
+            executor.submit(fails)
+        return type(future.exception()).__name__
+
+    run = verb(program)
+    assert run.result() == "Odd"
+    assert [type(error) for error in run.errors.values()] == [Odd]
+    assert "<its str raises SystemExit>" in run.describe()
+
+
+@VERBS
+def test_future_that_nobody_asked_is_told_however_many_others_were_asked(verb):
+    def program():
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            for _ in range(20):
+                executor.submit(int).result()
+            executor.submit(int, "x")
+
+    assert [type(error) for error in verb(program).errors.values()] == [ValueError]
+
+
+@VERBS
+def test_values_that_cannot_be_written_do_no_harm(verb):
+    class Money(float):
+        def __repr__(self):
+            raise RuntimeError("not for you")
+
+    class Account:
+        def __init__(self):
+            self.amount = Money(3)
+            self.digits = 10**5000
+            self.name = "x" * 1000
+
+    def program():
+        account = Account()
+        return account.amount + 0, account.digits > 0, len(account.name)
+
+    run = verb(program)
+    assert run.result() == (3.0, True, 1000)
+    assert [event.value for event in run.trace.events if event.kind == "write"] == ["3.0", "", "'xxxxxxxxxxxxxxxxxx…"]

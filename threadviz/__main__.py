@@ -139,9 +139,10 @@ def _program(code: CodeType, names: dict[str, Any], script: str) -> Callable[...
 
 def _tell_log(done: Run) -> None:
     """What was printed and logged; without the lines on exceptions, of which the tracebacks follow."""
-    errors = [error_text(error) for error in done.errors.values()]
+    errors = {error_text(error) for error in done.errors.values()}
     for line in done.log:
-        if line.text not in {f"exception in {line.thread}: {error}" for error in errors}:
+        _, told, error = line.text.partition(f"exception in {line.thread}: ")
+        if not told or error not in errors:
             _say(line.text, sys.stdout)
     sys.stdout.flush()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .errors import Deadlock, ThreadvizError
 from .frames import raised_at
-from .tracing import cut, error_text
+from .tracing import cut, error_parts
 
 _SHOWN = 60  # characters of a value in titles
 _TOLD = 1000  # characters of an exception's text
@@ -66,14 +66,14 @@ def outcome_text(value: Any, error: BaseException | None) -> str:
     if isinstance(error, ThreadvizError):
         return "stopped"
     if error is not None:
-        name, colon, text = error_text(error).partition(": ")
-        return f"raises {name}{colon}{cut(text, _SHOWN)}"
+        name, text = error_parts(error)
+        return f"raises {name}: {cut(text, _SHOWN)}" if text else f"raises {name}"
     return short(value)
 
 
 def sentence(what: str, error: BaseException) -> str:
     """`what` happened, with the error's text and the learner's line that it came through."""
-    text = cut(error_text(error).partition(": ")[2], _TOLD)
+    text = cut(error_parts(error)[1], _TOLD)
     line = raised_at(error)
     where = f" (line {line})" if line is not None else ""
     return f"{what}: {text}{where}" if text else f"{what}{where}"

@@ -52,12 +52,18 @@ def deadlock_cycle(trace: Trace) -> tuple[Wait, ...]:
     of_thread: dict[str, Wait] = {}
     for wait in trace.waits:
         of_thread.setdefault(wait.thread, wait)
+    followed: set[str] = set()
     for first in trace.waits:
-        path = [first]
-        while (following := of_thread.get(path[-1].holder or "")) is not None and following not in path:
-            path.append(following)
-        if following is first:
-            return tuple(path)
+        path: list[Wait] = []
+        step: Wait | None = of_thread[first.thread]
+        while step is not None and step.thread not in followed:
+            followed.add(step.thread)
+            path.append(step)
+            step = of_thread.get(step.holder or "")
+        if step is not None and step in path:
+            circle = path[path.index(step) :]
+            start = circle.index(min(circle, key=trace.waits.index))
+            return tuple(circle[start:] + circle[:start])
     return ()
 
 

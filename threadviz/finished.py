@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import Field, dataclass, field
@@ -37,8 +37,11 @@ class exclusively:  # noqa: N801 - used as a function is
 
     def __enter__(self) -> None:
         self._frame = sys._getframe(1)
-        _running[:] = [frame for frame in _running if _is_going_on(frame)]
-        _running.append(self._frame)
+        _running.append(self._frame)  # each step is one of the interpreter's, as another thread may come at any time
+        for frame in _running[:]:
+            if frame is not self._frame and not _is_going_on(frame):
+                with suppress(ValueError):
+                    _running.remove(frame)
         if _running[0] is not self._frame:
             _running.remove(self._frame)
             raise AlreadyRunning(
@@ -61,10 +64,12 @@ def _is_going_on(frame: FrameType) -> bool:
 def one_each(failed: list[tuple[str, BaseException]]) -> dict[str, BaseException]:
     """Thread names and exceptions as a dict; further ones of one name are numbered."""
     errors: dict[str, BaseException] = {}
+    so_far: Counter[str] = Counter()
     for name, error in failed:
-        key, number = name, 2
+        key = name
         while key in errors:
-            key, number = f"{name}, error {number}", number + 1
+            so_far[name] += 1
+            key = f"{name}, error {so_far[name] + 1}"
         errors[key] = error
     return errors
 
@@ -76,6 +81,7 @@ def replace_early_names(patches: Patches, program: partial[Any], holders: list[A
     """
     namespaces = [vars(module) for module in frames.learners_modules()] + _namespaces(program.func)
     namespaces += [holder.__globals__ for holder in holders if issubclass(type(holder), FunctionType)]
+    patches.namespaces += namespaces
     once = {id(holder): holder for holder in (*namespaces, *holders)}
     # first what becomes one of the early ones itself, inner ones before those around them
     for holder in sorted(reversed(once.values()), key=lambda each: not issubclass(type(each), (tuple, staticmethod))):

@@ -164,9 +164,15 @@ def _one_after_the_other(trace: Trace) -> Trace:
         if wait := endless_wait(lane):
             begun = max(own[-1] if own else -1, locked.get(lane.name, -1)) + 1
             spans.append(wait._replace(start=begun, end=last))
-        got = [(k, trace.events[k].what) for k in own if trace.events[k].kind == "acquire"]
-        freed = [(k, trace.events[k].what) for k in own if trace.events[k].kind == "release"]
-        held = [Held(lock, k, next((f for f, name in freed if f > k and name == lock), last)) for k, lock in got]
+        held: list[Held] = []
+        until: dict[str, int] = {}
+        for k in reversed(own):
+            event = trace.events[k]
+            if event.kind == "release":
+                until[event.what] = k
+            elif event.kind == "acquire":
+                held.append(Held(event.what, k, until.get(event.what, last)))
+        held.reverse()
         lanes.append(Lane(lane.name, tuple(_joined(spans)), tuple(held), lane.daemon, lane.ending))
     events = tuple(event._replace(time=float(k)) for k, event in enumerate(trace.events))
     return Trace(tuple(lanes), events, float(last), trace.clock, trace.waits, trace.notes)

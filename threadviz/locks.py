@@ -131,8 +131,7 @@ class Lock:
         self._locked = False
         self._holder = None
         if not self._simulator.ending:
-            for task in self._waiters:
-                self._simulator.wake(task, self._release)
+            self._simulator.wake(self._waiters, self._release)
 
     def locked(self) -> bool:
         return self._locked

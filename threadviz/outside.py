@@ -5,7 +5,7 @@ import concurrent.futures
 import dis
 import queue
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import Field
 from functools import cached_property, lru_cache, partial
@@ -103,11 +103,11 @@ def _reachable(program: partial[Any], holders: list[Any]) -> Iterator[tuple[str,
     The scenario itself has no path.  Whatever holds others is added to `holders`.
     """
     seen: set[int] = set()
-    todo: list[tuple[str, Any]] = [("", program.func)]
+    todo: deque[tuple[str, Any]] = deque([("", program.func)])
     todo += [(f"argument {i + 1}", value) for i, value in enumerate(program.args)]
     todo += [(f"argument {key}", value) for key, value in program.keywords.items()]
     while todo:
-        path, value = todo.pop(0)
+        path, value = todo.popleft()
         if id(value) in seen:
             continue
         seen.add(id(value))

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 from . import _real
@@ -38,12 +39,23 @@ class Patches:
 
     def __init__(self) -> None:
         self._undo: list[Callable[[], object]] = []
+        self.over = False
         self.early: dict[int, Any] = {}  # id of a real object -> what stands for it, for names that were bound early
+        self.late: dict[int, tuple[Any, Any]] = {}  # id of what stands for it -> that and the real object
+        self.namespaces: list[dict[str, Any]] = []  # of the learner's: names that the run binds are given back, too
 
     def attribute(self, owner: object, name: str, value: object) -> None:
         old = vars(owner).get(name, _MISSING)
-        self._undo.append(partial(delattr, owner, name) if old is _MISSING else partial(setattr, owner, name, old))
-        setattr(owner, name, value)
+        put, drop = (type.__setattr__, type.__delattr__) if isinstance(owner, type) else (setattr, delattr)
+
+        def undo() -> None:
+            if old is not _MISSING:
+                put(owner, name, old)
+            elif name in vars(owner):
+                drop(owner, name)
+
+        self._undo.append(undo)
+        put(owner, name, value)
 
     def item(self, names: dict[Any, Any], name: object, value: object) -> None:
         """Replace `names[name]`; undone only where the run has not given the name another meaning."""
@@ -84,15 +96,31 @@ class Patches:
         self._undo.append(undo)
 
     def undo(self) -> None:
+        """Put everything back; what cannot be does not keep the rest from it, and is raised at the end."""
+        failures = []
         while self._undo:
-            self._undo.pop()()
+            try:
+                self._undo.pop()()
+            except Exception as error:
+                failures.append(error)
+        self.over = True
+        if failures:
+            raise failures[0]
+
+    def give_back(self, names: dict[str, Any]) -> None:
+        """The real objects under names that were bound to what stood for them: by an import in the run."""
+        for name, value in list(dict.items(names)):
+            if id(value) in self.late:
+                dict.__setitem__(names, name, self.late[id(value)][1])
 
 
-def _dispatcher(runtime: Runtime, real: Callable[..., Any], virtual: Callable[..., Any]) -> Callable[..., Any]:
+def _dispatcher(
+    patches: Patches, runtime: Runtime, real: Callable[..., Any], virtual: Callable[..., Any]
+) -> Callable[..., Any]:
     is_ours = runtime.is_ours
 
     def dispatch(*args: Any, **kwargs: Any) -> Any:
-        if is_ours():
+        if is_ours() and not patches.over:
             try:
                 return virtual(*args, **kwargs)
             except TypeError as error:
@@ -105,12 +133,12 @@ def _dispatcher(runtime: Runtime, real: Callable[..., Any], virtual: Callable[..
     return dispatch
 
 
-def _factory(runtime: Runtime, real: Callable[..., Any], virtual: type) -> type:
+def _factory(patches: Patches, runtime: Runtime, real: Callable[..., Any], virtual: type) -> type:
     """A class, as some code subclasses or asks isinstance; making one gives the real thing to other OS threads."""
     is_ours = runtime.is_ours
 
     def make(cls: type, *args: Any, **kwargs: Any) -> Any:
-        if not is_ours():
+        if patches.over or not is_ours():
             return real(*args, **kwargs)
         return object.__new__(cls)
 
@@ -121,11 +149,17 @@ def _factory(runtime: Runtime, real: Callable[..., Any], virtual: type) -> type:
 def patched(runtime: Runtime, seed: int) -> Iterator[Patches]:
     """Let `runtime` stand for the real primitives in its OS thread."""
     patches = Patches()
+    known = set(sys.modules)
     try:
         _apply(patches, runtime, seed)
         yield patches
     finally:
-        patches.undo()
+        try:
+            patches.undo()
+        finally:
+            imported = [module for name, module in list(sys.modules.items()) if name not in known]
+            for names in (*patches.namespaces, *(vars(each) for each in imported if type(each) is ModuleType)):
+                patches.give_back(names)
 
 
 def _apply(patches: Patches, runtime: Runtime, seed: int) -> None:
@@ -140,13 +174,14 @@ def _apply(patches: Patches, runtime: Runtime, seed: int) -> None:
     def replace(owner: Any, name: str, value: Any) -> None:
         if hasattr(owner, name):
             early[id(vars(owner)[name])] = value
+            patches.late.setdefault(id(value), (value, vars(owner)[name]))
             patches.attribute(owner, name, value)
 
     for owner, name, virtual in surface(runtime):
         if hasattr(owner, name):
-            replace(owner, name, _dispatcher(runtime, getattr(owner, name), virtual))
-    lock = _factory(runtime, _real.allocate_lock, runtime.Lock)
-    rlock = _factory(runtime, threading.RLock, runtime.RLock)
+            replace(owner, name, _dispatcher(patches, runtime, getattr(owner, name), virtual))
+    lock = _factory(patches, runtime, _real.allocate_lock, runtime.Lock)
+    rlock = _factory(patches, runtime, threading.RLock, runtime.RLock)
     replace(threading, "Lock", lock)
     replace(threading, "_allocate_lock", lock)
     replace(_thread, "allocate_lock", lock)
@@ -156,7 +191,7 @@ def _apply(patches: Patches, runtime: Runtime, seed: int) -> None:
     early[id(_real.RLockType)] = rlock
     if runtime.virtual:
         replace(threading, "local", _Local)
-    replace(queue, "SimpleQueue", _factory(runtime, queue.SimpleQueue, runtime.SimpleQueue))
+    replace(queue, "SimpleQueue", _factory(patches, runtime, queue.SimpleQueue, runtime.SimpleQueue))
     for module, name in (  # copies that the standard library's modules took
         (threading, "_time"),
         (queue, "time"),

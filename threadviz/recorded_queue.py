@@ -19,7 +19,7 @@ class SimpleQueue:
         self._waiters: list[Track] = []
         self._put: Note | None = None
         self._depth = 0
-        self._guard = _real.allocate_lock()
+        self._guard = _real.RLockType()  # a finalizer may put, too, at any point of a put
         self.traffic: Traffic | None = None
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:

@@ -24,7 +24,7 @@ from .recorded_queue import SimpleQueue
 from .recorder import Recorder
 from .schedule import Schedule
 from .trace import Kind
-from .tracing import error_text, printable
+from .tracing import error_parts, error_text, printable
 from .watchdog import StopRun, raise_on_next_line
 from .watching import watch
 from .words import deadlock_sentence
@@ -99,7 +99,7 @@ def _record(
         recorder.note(kind, what, value, line)
 
     def note_failed(error: BaseException) -> str:
-        recorder.note("failed", type(error).__name__, str(error), line=frames.raised_at(error))
+        recorder.note("failed", *error_parts(error), line=frames.raised_at(error))
         return thread_name()
 
     def begin_item() -> int | None:

@@ -12,7 +12,7 @@ from .patching import pool_module
 from .simplequeue import SimpleQueue
 from .simulator import Simulator
 from .tasks import Task
-from .tracing import error_text
+from .tracing import error_parts, error_text
 from .watchdog import StopRun
 
 _NOON = int(time.mktime((2024, 1, 1, 12, 0, 0, 0, 1, -1))) * 1_000_000_000  # local time
@@ -161,8 +161,7 @@ class Runtime:
     def note_error(self, task: Task, error: BaseException) -> None:
         task.ending = "raised"
         self.errors.append((task.name, error))
-        text = error_text(error).partition(": ")[2]
-        self._simulator.record("error", type(error).__name__, text, line=frames.raised_at(error))
+        self._simulator.record("error", *error_parts(error), line=frames.raised_at(error))
 
     def join(self, thread: threading.Thread, timeout: float | None = None) -> None:
         if not getattr(thread, "_initialized", False):

@@ -60,8 +60,7 @@ class Scheduler(Tasks):
         task.finished = True
         self.alive -= not task.daemon
         ended = self.record("end")
-        for joiner in task.joiners:
-            self.wake(joiner, ended)
+        self.wake(task.joiners, ended)
         task.close(self.now)
         try:
             return self._from_hub(self._next()) if self.alive else self.hub
@@ -131,10 +130,12 @@ class Scheduler(Tasks):
             self.ready.clear()
         self._switch(self._next())
 
-    def wake(self, task: Task, cause: int | None) -> None:
-        """Let a thread go on (where it wants a lock: try to) because of a trace event."""
-        if task not in self.ready and not self.cores.waits(task):
-            self._let_go_on(task, cause)
+    def wake(self, tasks: list[Task], cause: int | None) -> None:
+        """Let threads go on (where they want a lock: try to) because of a trace event."""
+        ready = set(self.ready) if tasks else ()
+        for task in tasks:
+            if task not in ready and not self.cores.waits(task):
+                self._let_go_on(task, cause)
 
     def _let_go_on(self, task: Task, cause: int | None) -> None:
         task.woken_by = cause

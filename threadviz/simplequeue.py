@@ -38,7 +38,7 @@ class SimpleQueue:
         if self.traffic is not None:
             self.traffic.went_in(item, len(self._items), operation.line)
         if self._waiters:
-            simulator.wake(self._waiters.pop(0), operation.event)
+            simulator.wake([self._waiters.pop(0)], operation.event)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         if timeout is not None:

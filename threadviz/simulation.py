@@ -18,7 +18,7 @@ from .schedule import Policy, Schedule
 from .simplequeue import SimpleQueue
 from .simulator import Simulator
 from .trace import Kind
-from .tracing import error_text
+from .tracing import error_parts
 from .watchdog import StopRun, Watchdog
 from .watching import watch
 from .words import deadlock_sentence
@@ -57,7 +57,7 @@ def _simulate(
             simulator.record_access(kind, what, value, line)
 
     def note_failed(error: BaseException) -> str:
-        simulator.record("failed", type(error).__name__, str(error), line=frames.raised_at(error))
+        simulator.record("failed", *error_parts(error), line=frames.raised_at(error))
         return simulator.current.name
 
     def begin_item() -> int | None:
@@ -74,8 +74,7 @@ def _simulate(
                 return
             kept["error"] = error
             simulator.tasks[0].ending = "raised"
-            text = error_text(error).partition(": ")[2]
-            simulator.record("error", type(error).__name__, text, line=frames.raised_at(error))
+            simulator.record("error", *error_parts(error), line=frames.raised_at(error))
         runtime.drain_pools()
 
     watchdog = Watchdog(lambda: simulator.progress, simulator.stop, simulator.mark)

@@ -83,14 +83,14 @@ def _refused(why: str) -> Callable[..., Any]:
 
 
 def _signal(real: Callable[..., Any], has_a_clock: bool) -> Callable[..., Any]:
-    def set_handler(number: int, handler: Any) -> Any:
+    def set_handler(signalnum: int, handler: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():
             raise ValueError("signal only works in main thread of the main interpreter")
-        if number == getattr(signal, "SIGALRM", None):
+        if signalnum == getattr(signal, "SIGALRM", None):
             raise RuntimeError("SIGALRM is the clock that ends a stuck run; use threading.Timer")
-        if number == signal.SIGINT and not has_a_clock:
+        if signalnum == signal.SIGINT and not has_a_clock:
             raise RuntimeError("SIGINT is the stop button, and nothing else ends a recorded run")
-        return real(number, handler)
+        return real(signalnum, handler)
 
     return set_handler
 

@@ -129,11 +129,15 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def error_text(error: BaseException) -> str:
-    """'ValueError: no such row', on one line; the learner's own `__str__` may raise."""
+def error_parts(error: BaseException) -> tuple[str, str]:
+    """'ValueError' and 'no such row', each on one line; the learner's own `__str__` may raise."""
     name = type(error).__name__
     try:
-        text = printable(" ".join(str(error).split()))
-    except Exception as broken:
-        return f"{name}: <its str raises {type(broken).__name__}>"
-    return f"{name}: {text}" if text else name
+        return name, printable(" ".join(str(error).split()))
+    except (Exception, SystemExit) as broken:
+        return name, f"<its str raises {type(broken).__name__}>"
+
+
+def error_text(error: BaseException) -> str:
+    """'ValueError: no such row', or 'ValueError' alone."""
+    return ": ".join(filter(None, error_parts(error)))

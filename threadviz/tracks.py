@@ -16,7 +16,7 @@ from . import _real, frames
 from .naming import Names
 from .patching import Patches, pool_module
 from .trace import Kind, State
-from .tracing import Namesakes, Row, error_text
+from .tracing import Namesakes, Row, error_parts
 from .watchdog import StopRun, raise_in, raise_on_next_line
 
 MAX_NOTES = 200_000  # of a run; what comes later is not kept
@@ -104,8 +104,7 @@ class Tracks:
         return self.note("call", name, line=line) if line is not None or frames.ends_a_call(name) else None
 
     def note_error(self, error: BaseException) -> None:
-        text = error_text(error).partition(": ")[2]
-        self.note("error", type(error).__name__, text, line=frames.raised_at(error))
+        self.note("error", *error_parts(error), line=frames.raised_at(error))
 
     def object_name(self, wanted: object, otherwise: str) -> str:
         """What the learner calls `wanted`: in the main thread's frames first, then in the current thread's."""
@@ -208,7 +207,7 @@ class Tracks:
                 work.put(None)
         main = self.all[0]
         main.end = self.note("end")
-        self.tracks = {ident: track for ident, track in self.tracks.items() if track is not main}
+        self.tracks.pop(_real.get_ident(), None)
         at = 1
         while at < len(self.all):  # more may be started meanwhile
             track = self.all[at]

@@ -40,6 +40,7 @@ class Watchdog:
         self._end = _real.allocate_lock()
         self._ended = _real.allocate_lock()
         self._timer = False
+        self._before = (0.0, 0.0)  # seconds: the interval timer as it was
         self._why = "interrupted"
 
     def __enter__(self) -> "Watchdog":
@@ -50,7 +51,8 @@ class Watchdog:
         if _setitimer is not None:
             self._timer = True
             self._handlers[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._alarm)
-            _setitimer(signal.ITIMER_REAL, PATIENCE, PATIENCE)
+            self._began = _real.perf_counter()
+            self._before = _setitimer(signal.ITIMER_REAL, PATIENCE, PATIENCE)
         else:
             self._start_thread()
         return self
@@ -60,6 +62,9 @@ class Watchdog:
             _setitimer(signal.ITIMER_REAL, 0)
         for number, handler in reversed(self._handlers.items()):  # SIGINT last: from then on it may raise in here
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        delay, interval = self._before
+        if delay and _setitimer is not None:  # somebody else's timer, such as a time limit for the whole process
+            _setitimer(signal.ITIMER_REAL, max(delay + self._began - _real.perf_counter(), 0.001), interval)
         if self._end.locked():
             self._end.release()
             self._ended.acquire()

@@ -15,6 +15,7 @@ from .patching import Patches
 from .trace import Kind
 from .tracing import cut
 
+_PLAIN = (bool, int, float, str, bytes, None.__class__)
 Note = Callable[[Kind, str, str, int], object]
 
 
@@ -75,8 +76,14 @@ def _is_data(owner: object, name: str) -> bool:
         return name in slots(type(owner))
 
 
-def short(value: object) -> str:
-    """The value in at most 20 characters; only plain values, as a `repr` of the learner's may do anything."""
-    if not isinstance(value, int | float | str | bytes | None.__class__):
+def short(value: Any) -> str:
+    """A plain value in at most 20 characters; "" for others, and for numbers too long to be written at every access.
+
+    No method of the learner's is called, which may do anything.
+    """
+    kind: Any = next((each for each in _PLAIN if issubclass(type(value), each)), None)
+    if kind is None or (kind is int and int.bit_length(value) > 256):
         return ""
-    return cut(repr(value), 20)
+    if kind in (str, bytes):
+        value = kind.__getitem__(value, slice(20))
+    return cut(kind.__repr__(value), 20)
