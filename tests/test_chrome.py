@@ -233,3 +233,9 @@ def test_half_a_character_breaks_no_file():
     lane = Lane("\ud800", (Span("waiting", 0, 1, "waits for \ud800, held by \ud800"),), (Held("\ud800", 0, 1),))
     events = (TraceEvent(0, 0, "error", "\ud800", "\ud800"), TraceEvent(0, 0, "release", "\ud800", cause=0))
     json.dumps(trace_events(Trace((lane,), events, 1, notes=("\ud800",)), "\ud800"), ensure_ascii=False).encode("utf-8")
+
+
+def test_owner_with_an_odd_name_is_told_whole():
+    lane = Lane("A", (Span("waiting", 0, 1, "waits for lock, held by Bob, held by Eve"),))
+    (state,) = [each for each in trace_events(Trace((lane,), (), 1))["traceEvents"] if each.get("cat") == "state"]
+    assert (state["args"]["lock"], state["args"]["owner"]) == ("lock", "Bob, held by Eve")

@@ -132,3 +132,11 @@ def test_wait_names_all_who_held_the_lock_meanwhile(verb):
     first, second, _ = (lane.name for lane in run.trace.lanes[1:])
     waited = next(span for span in run.trace.lanes[3].spans if span.state == "waiting")
     assert waited.label == f"waits for lock, held by {first}, then {second}"
+
+
+def test_numbered_name_is_not_taken_twice():
+    def program():
+        for name in ("w", "w (2)", "w", "w"):
+            threading.Thread(target=time.sleep, args=(1,), name=name).start()
+
+    assert [lane.name for lane in tv.simulate(program).trace.lanes[1:]] == ["w", "w (2)", "w (3)", "w (4)"]

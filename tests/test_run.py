@@ -457,3 +457,19 @@ def test_values_that_cannot_be_written_do_no_harm(verb):
     run = verb(program)
     assert run.result() == (3.0, True, 1000)
     assert [event.value for event in run.trace.events if event.kind == "write"] == ["3.0", "", "'xxxxxxxxxxxxxxxxxx…"]
+
+
+def test_svg_of_the_same_run_is_the_same_file(tmp_path):
+    run = tv.simulate(programs.race)
+    for name in ("one.svg", "two.svg"):
+        run.save(tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_line_to_run_it_again_does_not_pass_cut_arguments_for_python():
+    def program(items):
+        threading.Thread(target=items.append, args=(1,)).start()
+        threading.Event().wait()
+
+    assert tv.simulate(program, [1, 2]).replay == "tv.simulate(program, items=[1, 2], schedule='1')"
+    assert tv.simulate(program, list(range(100))).replay == "tv.simulate(program, <the same arguments>, schedule='1')"

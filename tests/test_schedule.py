@@ -1,5 +1,7 @@
 """Schedules as text and as choices."""
 
+import copy
+import pickle
 import random
 
 import pytest
@@ -52,3 +54,8 @@ def test_replay_names_the_choice_that_does_not_exist():
         "choice 2 of the schedule is thread 4, which cannot go on there: the code is not the code it was made for",
     ):
         replay.choose([0, 1])
+
+
+def test_schedule_can_be_copied_and_sent_to_another_process():
+    schedule = Schedule([0, 0, 2, 1])
+    assert copy.deepcopy(schedule) == copy.copy(schedule) == pickle.loads(pickle.dumps(schedule)) == schedule

@@ -78,8 +78,8 @@ def _state(row: int, span: Span, endless: bool) -> Entry:
     if span.line is not None:
         about["line"] = span.line
     if span.state == "waiting" and span.label.startswith("waits for "):
-        lock, held_by, owner = clean(span.label).removeprefix("waits for ").rpartition(", held by ")
-        about |= {"lock": lock, "owner": owner} if held_by else {"lock": owner}
+        lock, held_by, owner = clean(span.label).removeprefix("waits for ").partition(", held by ")
+        about |= {"lock": lock, "owner": owner} if held_by else {"lock": lock}
     if endless:
         about["lasts"] = "for ever"
     return _interval(row, span.state, "state", span.start, span.end, **about)

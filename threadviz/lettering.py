@@ -71,14 +71,14 @@ def fit_middle(text: str, room: float, size: float) -> str:
     return shortened(_most(len(text) - 1, lambda n: width(shortened(n), size) <= room))
 
 
-def wrap(text: str, room: float, size: float, lines: int = 3) -> list[str]:
-    """Break a sentence into at most so many lines, the last one shortened."""
+def wrap(text: str, room: float, size: float) -> list[str]:
+    """Break a sentence into at most three lines, the last one shortened."""
     words, told = text.split(" "), [""]
     for at, word in enumerate(words):
         longer = f"{told[-1]} {word}".strip()
         if width(longer, size) <= room or not told[-1]:
             told[-1] = longer
-        elif len(told) == lines:
+        elif len(told) == 3:
             told[-1] = " ".join([told[-1], *words[at:]])
             break
         else:

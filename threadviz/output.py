@@ -55,7 +55,7 @@ class Stream:
 class Output:
     """Collects the lines of one run.
 
-    `now` gives seconds and the thread's name; `noted` hears of every line; nothing is kept while muted.
+    `now` gives seconds and the thread's name; `noted` hears of every whole line; nothing is kept while muted.
     """
 
     def __init__(self, is_ours: Callable[[], bool]) -> None:

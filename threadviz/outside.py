@@ -40,20 +40,21 @@ _KEEP: dict[type, tuple[str, ...]] = {  # where these keep what they stand for
 }
 
 
-def survey(program: partial[Any], virtual: tuple[type, ...] = ()) -> tuple[list[type], list[str], list[Any]]:
+def survey(program: partial[Any], virtual: tuple[type, ...]) -> tuple[list[type], list[str], list[Any]]:
     """The learner's classes that a scenario's call can reach, what it cannot show, and what keeps things for it.
 
     MadeOutside, by name, for a primitive it has not made itself.  `virtual` are the classes of primitives that
     earlier runs made.
     """
     classes, shared, unseen, holders = look_outside(program, virtual)
-    for path, kind, advice in shared:
+    if shared:
+        path, kind, advice = shared[0]
         raise MadeOutside(f"{path} {kind}, {advice}")
     return classes, unseen, holders
 
 
 def look_outside(
-    program: partial[Any], virtual: tuple[type, ...] = ()
+    program: partial[Any], virtual: tuple[type, ...]
 ) -> tuple[list[type], list[tuple[str, str, str]], list[str], list[Any]]:
     """The learner's classes, each primitive made outside, a sentence on each variable whose changes are not seen, and
     what keeps things under names of its own, outer ones first.

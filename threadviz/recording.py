@@ -23,7 +23,6 @@ from .recorded_locks import Lock
 from .recorded_queue import SimpleQueue
 from .recorder import Recorder
 from .schedule import Schedule
-from .trace import Kind
 from .tracing import error_parts, error_text, printable
 from .watchdog import StopRun, raise_on_next_line
 from .watching import watch
@@ -95,9 +94,6 @@ def _record(
         track = recorder.track()
         return track.name if track is not None else threading.current_thread().name
 
-    def note_access(kind: Kind, what: str, value: str, line: int) -> None:
-        recorder.note(kind, what, value, line)
-
     def note_failed(error: BaseException) -> str:
         recorder.note("failed", *error_parts(error), line=frames.raised_at(error))
         return thread_name()
@@ -121,7 +117,7 @@ def _record(
         patches.attribute(threading, "excepthook", _hook(output))
         silent.install(patches, output.is_ours, note_failed)
         recorder.install(patches)
-        watch(patches, classes, note_access)
+        watch(patches, classes, recorder.note)
         watch_queues(patches, SimpleQueue, output.is_ours, begin_item, recorder.note, recorder.object_name)
         recorder.began = perf_counter_ns()
         with interrupts.allowed(), suppress(StopRun):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from . import timeline, words
@@ -109,6 +110,8 @@ class Run:
     @property
     def _arguments(self) -> str:
         name, _, arguments = self._call.partition("(")
+        if "…" in arguments:  # cut, so that it would be no Python
+            return f"{name}, <the same arguments>"
         return f"{name}, {arguments.removesuffix(')')}" if arguments != ")" else name
 
     def plot(self, ax: Axes | None = None) -> Axes:
@@ -147,7 +150,8 @@ class Run:
         elif path.suffix == ".svg":
             figure = self.plot().get_figure(root=True)
             assert figure is not None
-            figure.savefig(path, format="svg", metadata={"Date": None})
+            with rc_context({"svg.hashsalt": "threadviz"}):  # the same run gives the same file
+                figure.savefig(path, format="svg", metadata={"Date": None})
         else:
             # Perfetto shows escapes as such
             text = json.dumps(trace_events(self.trace, self.title), ensure_ascii=False)

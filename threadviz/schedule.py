@@ -29,6 +29,9 @@ class Schedule:
     def __init__(self, choices: Iterable[int] = ()) -> None:
         object.__setattr__(self, "_choices", tuple(choices))
 
+    def __reduce__(self) -> tuple[type, tuple[tuple[int, ...]]]:
+        return Schedule, (self._choices,)  # for copies and other processes
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Schedule cannot be changed; make a new one instead of setting {name!r}")
 
@@ -126,12 +129,13 @@ class Replay:
                 "the code is not the code it was made for"
             )
         choice = choices[self._used - 1]
-        if choice not in threads:
+        try:
+            return threads.index(choice)
+        except ValueError:
             raise ScheduleMismatch(
                 f"choice {self._used} of the schedule is thread {choice}, which cannot go on there: "
                 "the code is not the code it was made for"
-            )
-        return list(threads).index(choice)
+            ) from None
 
     def finish(self) -> None:
         if self._used < len(self._schedule):

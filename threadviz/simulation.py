@@ -63,9 +63,6 @@ def _simulate(
     def begin_item() -> int | None:
         return None if simulator.ending else simulator.begin_operation("queue").line
 
-    def note_item(kind: Kind, name: str, depth: str, line: int | None, cause: int | None) -> int:
-        return simulator.record(kind, name, depth, line, cause)
-
     def main() -> None:
         try:
             kept["value"] = program()
@@ -85,7 +82,7 @@ def _simulate(
         patches.call_later(output.close)
         silent.install(patches, lambda: output.is_ours() and not simulator.is_over, note_failed)
         watch(patches, classes, note_access)
-        watch_queues(patches, SimpleQueue, output.is_ours, begin_item, note_item, simulator.object_name)
+        watch_queues(patches, SimpleQueue, output.is_ours, begin_item, simulator.record, simulator.object_name)
         try:
             simulator.run(main)
         finally:

@@ -14,14 +14,19 @@ class Namesakes:
     """Tells apart what has the same name in one run: the second 'worker' is 'worker (2)'."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[dict[int, int], Iterator[int]]] = {}
+        self._told: dict[tuple[str, int], str] = {}
+        self._owners: dict[str, tuple[str, int]] = {}
+        self._numbers: dict[str, Iterator[int]] = {}
 
     def tell_apart(self, name: str, key: int) -> str:
         """The name, with a number from the second key on that comes with it."""
-        numbers, following = self._known.setdefault(name, ({}, count(1)))
-        if key not in numbers:
-            numbers.setdefault(key, next(following))  # counted in one step, as real threads may ask at once
-        return name if numbers[key] == 1 else f"{name} ({numbers[key]})"
+        me = name, key
+        while me not in self._told:  # each step is one of the interpreter's, as real threads may ask at once
+            number = next(self._numbers.setdefault(name, count(1)))
+            told = name if number == 1 else f"{name} ({number})"
+            if self._owners.setdefault(told, me) == me:  # nobody is called so already
+                self._told.setdefault(me, told)
+        return self._told[me]
 
 
 class Row:

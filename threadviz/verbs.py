@@ -88,7 +88,7 @@ def record(scenario: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
     Run
         Its clock is real: times are seconds since the start.  The trace notes say what recording took and what it did
         not see, such as waits for locks that were made outside the scenario.  A deadlock ends after some tenths of a
-        second.
+        second, also one that a thread from outside the run would have ended later.
 
     Raises
     ------

@@ -25,7 +25,7 @@ THREADS, ITEMS, LOST, NOTES, QUEUES = 10, 8, 6, 3, 4  # as many are told one by 
 
 
 def describe(trace: Trace, title: str = "") -> str:
-    """Say in at most 25 lines, and 5 more on queues, what each thread did, in order, and what went wrong.
+    """Say in about 25 lines, and 5 more on queues, what each thread did, in order, and what went wrong.
 
     All times are seconds on the trace's clock, which the last lines name.  The same trace gives the same text.
     """
