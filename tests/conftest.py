@@ -1,32 +1,37 @@
 """What every test checks afterwards: nothing is left patched, and no thread is left."""
 
 import _thread
+import builtins
 import concurrent.futures.thread
 import gc
 import logging
+import os
 import queue
 import random
+import signal
 import sys
 import threading
 import time
 
 import pytest
 
+from threadviz import cpu
+
+OWNERS = (
+    *(builtins, os, signal, time, threading, _thread, queue, logging, random, cpu),
+    *(threading.Thread, queue.Queue, queue.SimpleQueue, logging.Logger, logging.Handler),
+    *(concurrent.futures.Future, concurrent.futures.ThreadPoolExecutor, concurrent.futures.thread),
+)
+
 
 def surface():
-    """Every object that a run replaces, as it is now."""
-    owners = {
-        time: "sleep time time_ns monotonic monotonic_ns perf_counter perf_counter_ns localtime gmtime ctime strftime",
-        threading: "Lock RLock local get_ident current_thread enumerate active_count excepthook _time _counter",
-        threading.Thread: "start join is_alive __init__ __hash__ run",
-        _thread: "allocate_lock start_new_thread get_ident RLock",
-        queue: "SimpleQueue time Queue",
-        logging: "basicConfig _startTime lastResort",
-        concurrent.futures.Future: "result exception set_exception __init__ __hash__",
-        concurrent.futures.thread: "_global_shutdown_lock _shutdown",
-        sys: "stdout stderr",
-    }
-    found = {(owner, name): getattr(owner, name) for owner, names in owners.items() for name in names.split()}
+    """Every object that a run may replace, as it is now."""
+    found = {(owner, name): Same(value) for owner in OWNERS for name, value in vars(owner).items()}
+    found |= {("sys", name): Same(getattr(sys, name)) for name in ("stdout", "stderr", "excepthook")}
+    for number in (signal.SIGINT, signal.SIGALRM):
+        found[number.name] = signal.getsignal(number)
+    found["interval timer"] = signal.getitimer(signal.ITIMER_REAL)
+    found["frozen"] = gc.get_freeze_count() > 0
     found["settrace"] = sys.gettrace() if "coverage" not in sys.modules else None
     found["random"] = random.getstate()
     found["switch interval"] = sys.getswitchinterval()
@@ -36,12 +41,22 @@ def surface():
     return found
 
 
+class Same:
+    """Equal only to the very same object."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __eq__(self, other):
+        return isinstance(other, Same) and self.value is other.value
+
+
 @pytest.fixture(autouse=True)
 def everything_is_put_back():
     before, threads = surface(), threading.active_count()
     yield
     after = surface()
-    assert [key for key in before if before[key] != after[key]] == []
+    assert [key for key in before if before[key] != after.get(key)] == []
     deadline = time.monotonic() + 5
     while threading.active_count() > threads and time.monotonic() < deadline:
         time.sleep(0.01)  # a real thread of the test's own may still be on its way out
