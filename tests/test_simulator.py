@@ -1,7 +1,9 @@
 """The engine: order, clock, capture, ends of all kinds."""
 
 import concurrent.futures
+import copy
 import logging
+import pickle
 import queue
 import subprocess
 import sys
@@ -701,6 +703,25 @@ def test_errors_are_cpythons(program, message):
     simulated = tv.simulate(program).exception()
     assert (type(simulated), str(simulated)) == (type(real.value), str(real.value))
     assert str(simulated) == message
+
+
+@pytest.mark.parametrize("run", [tv.simulate, tv.record])
+@pytest.mark.parametrize("make", ["threading.Lock", "threading.RLock", "queue.SimpleQueue", "threading.local"])
+def test_primitives_cannot_be_copied_and_are_called_as_in_cpython(run, make):
+    def program():
+        value = eval(make)()
+        for attempt in (copy.copy, copy.deepcopy, pickle.dumps, lambda value: value.aquire):
+            try:
+                attempt(value)
+            except Exception as error:
+                told.append(f"{type(error).__name__}: {error}")
+        return repr(type(value)), type(value).__name__, told
+
+    told = []
+    really = program()
+    assert len(told) == 4
+    told = []
+    assert run(program).result() == really
 
 
 def test_timer_event_condition_barrier_and_semaphore_keep_their_times():

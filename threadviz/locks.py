@@ -15,6 +15,7 @@ class Lock:
 
     __slots__ = ("__weakref__", "_called", "_holder", "_locked", "_release", "_simulator", "_waiters")
     _kind = "_thread.lock"
+    class_name = "Lock"  # to those who call it
 
     def __init__(self) -> None:
         self._simulator: Simulator = Simulator.newest
@@ -29,7 +30,7 @@ class Lock:
             _real.check_timeout(blocking, timeout)
         if self._simulator.ending:
             return self._after_the_run(blocking)
-        operation = self._simulator.begin_operation(f"{type(self).__name__}.acquire")
+        operation = self._simulator.begin_operation(f"{self.class_name}.acquire")
         if not self._take(blocking, timeout, operation):
             return False
         self._note_acquired(operation)
@@ -92,7 +93,7 @@ class Lock:
     def _name(self, operation: Operation) -> str:
         if not self._called:
             called = operation.frame.f_locals.get("self") if operation.frame is not None else self
-            self._called = self._simulator.object_name(called, type(called).__name__)
+            self._called = self._simulator.object_name(called, getattr(called, "class_name", type(called).__name__))
         return self._called
 
     def _note_acquired(self, operation: Operation) -> None:
@@ -109,7 +110,7 @@ class Lock:
         if not self._locked:
             raise RuntimeError("release unlocked lock")
         if not simulator.ending:
-            operation = simulator.begin_operation(f"{type(self).__name__}.release")
+            operation = simulator.begin_operation(f"{self.class_name}.release")
             if not self._locked:  # somebody else released it while this thread stood before the call
                 raise RuntimeError("release unlocked lock")
             self._note_release(operation)
@@ -168,6 +169,7 @@ class RLock(Lock):
 
     __slots__ = ("_count", "_owner")
     _kind = "_thread.RLock"
+    class_name = "RLock"
 
     def __init__(self) -> None:
         super().__init__()

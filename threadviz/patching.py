@@ -27,10 +27,6 @@ from .surface import Runtime, surface
 pool_module: Any = concurrent.futures.thread
 
 _MISSING = object()
-# The library's local in Python, under the name that CPython's errors give to the one in C.
-_Local = type(
-    "_thread._local", (_threading_local.local,), {"__slots__": (), "__module__": "_thread", "__qualname__": "_local"}
-)
 
 
 class Patches:
@@ -99,8 +95,35 @@ def _dispatcher(runtime: Runtime, real: Callable[..., Any], virtual: Callable[..
     return dispatch
 
 
-def _factory(runtime: Runtime, real: Callable[..., Any], virtual: type) -> type:
-    """A class, as some code subclasses or asks isinstance; making one gives the real thing to other OS threads."""
+class _Named(type):
+    """Its classes have a name with a dot, as CPython's errors call those that are written in C, and do not tell it."""
+
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]
+        return _full_name(cls).rpartition(".")[2]
+
+
+def _full_name(cls: type) -> str:
+    return type.__dict__["__name__"].__get__(cls)  # type: ignore[no-any-return]
+
+
+def _not_copied(self: object, _: object) -> Any:
+    raise TypeError(f"cannot pickle {_full_name(type(self))!r} object")  # CPython's own words, also for a copy
+
+
+# The library's local in Python, under the name that CPython's errors give to the one in C.
+_Local = _Named(
+    "_thread._local",
+    (_threading_local.local,),
+    {"__slots__": (), "__module__": "_thread", "__qualname__": "_local", "__reduce_ex__": _not_copied},
+)
+
+
+def _factory(runtime: Runtime, real: Callable[..., Any], virtual: type, named: type) -> type:
+    """A class, as some code subclasses or asks isinstance; making one gives the real thing to other OS threads.
+
+    It goes by the name of the class `named`, in full, as CPython's errors do.
+    """
     is_ours = runtime.is_ours
 
     def make(cls: type, *args: Any, **kwargs: Any) -> Any:
@@ -108,7 +131,9 @@ def _factory(runtime: Runtime, real: Callable[..., Any], virtual: type) -> type:
             return real(*args, **kwargs)
         return object.__new__(cls)
 
-    return type(virtual.__name__, (virtual,), {"__slots__": (), "__new__": make, "__module__": "threading"})
+    about = {"__slots__": (), "__new__": make, "__reduce_ex__": _not_copied}
+    about |= {"__module__": named.__module__, "__qualname__": named.__qualname__}
+    return _Named(f"{named.__module__}.{named.__qualname__}", (virtual,), about)
 
 
 @contextmanager
@@ -139,8 +164,8 @@ def _apply(patches: Patches, runtime: Runtime, seed: int) -> None:
     for owner, name, virtual in surface(runtime):
         if hasattr(owner, name):
             replace(owner, name, _dispatcher(runtime, getattr(owner, name), virtual))
-    lock = _factory(runtime, _real.allocate_lock, runtime.Lock)
-    rlock = _factory(runtime, threading.RLock, runtime.RLock)
+    lock = _factory(runtime, _real.allocate_lock, runtime.Lock, _real.LockType)
+    rlock = _factory(runtime, threading.RLock, runtime.RLock, _real.RLockType)
     replace(threading, "Lock", lock)
     replace(threading, "_allocate_lock", lock)
     replace(_thread, "allocate_lock", lock)
@@ -150,7 +175,7 @@ def _apply(patches: Patches, runtime: Runtime, seed: int) -> None:
     early[id(_real.RLockType)] = rlock
     if runtime.virtual:
         replace(threading, "local", _Local)
-    replace(queue, "SimpleQueue", _factory(runtime, queue.SimpleQueue, runtime.SimpleQueue))
+    replace(queue, "SimpleQueue", _factory(runtime, queue.SimpleQueue, runtime.SimpleQueue, _real.SimpleQueue))
     for module, name in (  # copies that the standard library's modules took
         (threading, "_time"),
         (queue, "time"),
