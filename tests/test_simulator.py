@@ -724,6 +724,10 @@ def test_primitives_cannot_be_copied_and_are_called_as_in_cpython(run, make):
     assert run(program).result() == really
 
 
+def test_reentrant_lock_is_asked_whether_it_is_locked_only_where_cpythons_can_be():
+    assert tv.simulate(lambda: hasattr(threading.RLock(), "locked")).result() is hasattr(threading.RLock(), "locked")
+
+
 def test_timer_event_condition_barrier_and_semaphore_keep_their_times():
     def program():
         told = []
