@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+import warnings
 from pathlib import Path
 from threading import Lock as early_lock
 from time import sleep as early_sleep
@@ -726,6 +727,18 @@ def test_primitives_cannot_be_copied_and_are_called_as_in_cpython(run, make):
 
 def test_reentrant_lock_is_asked_whether_it_is_locked_only_where_cpythons_can_be():
     assert tv.simulate(lambda: hasattr(threading.RLock(), "locked")).result() is hasattr(threading.RLock(), "locked")
+
+
+def test_old_names_of_functions_warn_as_in_cpython():
+    def program():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            answers = threading.currentThread().name, threading.activeCount()
+        return answers, [str(warning.message) for warning in caught]
+
+    answers, told = tv.simulate(program).result()
+    assert answers == ("MainThread", 1)
+    assert told == program()[1]
 
 
 def test_timer_event_condition_barrier_and_semaphore_keep_their_times():

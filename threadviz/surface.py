@@ -69,10 +69,8 @@ def _virtual_table(runtime: Any) -> Iterator[tuple[Any, str, Callable[..., Any]]
     yield _thread, "get_ident", runtime.get_ident
     yield _thread, "_count", lambda: len(runtime.enumerate()) - 1
     yield threading, "current_thread", runtime.current_thread
-    yield threading, "currentThread", runtime.current_thread
     yield threading, "enumerate", runtime.enumerate
     yield threading, "active_count", lambda: len(runtime.enumerate())
-    yield threading, "activeCount", lambda: len(runtime.enumerate())
     yield threading.Thread, "is_alive", runtime.is_alive
 
 
