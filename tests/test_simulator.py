@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import copy
+import functools
 import logging
 import pickle
 import queue
@@ -739,6 +740,38 @@ def test_old_names_of_functions_warn_as_in_cpython():
     answers, told = tv.simulate(program).result()
     assert answers == ("MainThread", 1)
     assert told == program()[1]
+
+
+class Report:
+    times = 0
+
+    @functools.cached_property
+    def total(self):
+        type(self).times += 1
+        time.sleep(0.01)
+        return self.times
+
+
+def test_cached_property_is_computed_as_often_as_in_cpython():
+    def program():
+        class Inner:
+            times = 0
+
+            @functools.cached_property
+            def total(self):
+                return Report.total.func(self)
+
+        return [computed(Report), computed(Inner)]
+
+    def computed(kind):
+        kind.times = 0
+        one = kind()
+        run_all(*(threading.Thread(target=lambda: one.total) for _ in range(2)))
+        return kind.times
+
+    times = [1, 1] if sys.version_info < (3, 12) else [2, 2]  # up to CPython 3.11 it has a lock
+    assert tv.simulate(program).result() == times
+    assert program() == times
 
 
 def test_timer_event_condition_barrier_and_semaphore_keep_their_times():

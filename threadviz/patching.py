@@ -181,6 +181,7 @@ def _apply(patches: Patches, runtime: Runtime, seed: int) -> None:
         (queue, "time"),
         (_threading_local, "current_thread"),
         (_threading_local, "RLock"),
+        (functools, "RLock"),
     ):
         if id(vars(module)[name]) in early:
             patches.attribute(module, name, early[id(vars(module)[name])])
