@@ -16,6 +16,7 @@ ORDER = [
     "frames",
     "naming",
     "surface",
+    "stand_ins",
     "patching",
     "watchdog",
     "output",

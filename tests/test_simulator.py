@@ -1,13 +1,17 @@
 """The engine: order, clock, capture, ends of all kinds."""
 
 import concurrent.futures
+import copy
+import functools
 import logging
+import pickle
 import queue
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+import warnings
 from pathlib import Path
 from threading import Lock as early_lock
 from time import sleep as early_sleep
@@ -701,6 +705,73 @@ def test_errors_are_cpythons(program, message):
     simulated = tv.simulate(program).exception()
     assert (type(simulated), str(simulated)) == (type(real.value), str(real.value))
     assert str(simulated) == message
+
+
+@pytest.mark.parametrize("run", [tv.simulate, tv.record])
+@pytest.mark.parametrize("make", ["threading.Lock", "threading.RLock", "queue.SimpleQueue", "threading.local"])
+def test_primitives_cannot_be_copied_and_are_called_as_in_cpython(run, make):
+    def program():
+        value = eval(make)()
+        for attempt in (copy.copy, copy.deepcopy, pickle.dumps, lambda value: value.aquire):
+            try:
+                attempt(value)
+            except Exception as error:
+                told.append(f"{type(error).__name__}: {error}")
+        return repr(type(value)), type(value).__name__, told
+
+    told = []
+    really = program()
+    assert len(told) == 4
+    told = []
+    assert run(program).result() == really
+
+
+def test_reentrant_lock_is_asked_whether_it_is_locked_only_where_cpythons_can_be():
+    assert tv.simulate(lambda: hasattr(threading.RLock(), "locked")).result() is hasattr(threading.RLock(), "locked")
+
+
+def test_old_names_of_functions_warn_as_in_cpython():
+    def program():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            answers = threading.currentThread().name, threading.activeCount()
+        return answers, [str(warning.message) for warning in caught]
+
+    answers, told = tv.simulate(program).result()
+    assert answers == ("MainThread", 1)
+    assert told == program()[1]
+
+
+class Report:
+    times = 0
+
+    @functools.cached_property
+    def total(self):
+        type(self).times += 1
+        time.sleep(0.01)
+        return self.times
+
+
+def test_cached_property_is_computed_as_often_as_in_cpython():
+    def program():
+        class Inner:
+            times = 0
+
+            @functools.cached_property
+            def total(self):
+                return Report.total.func(self)
+
+        return [computed(Report), computed(Inner)]
+
+    def computed(kind):
+        kind.times = 0
+        one = kind()
+        run_all(*(threading.Thread(target=lambda: one.total) for _ in range(2)))
+        return kind.times
+
+    times = [1, 1] if sys.version_info < (3, 12) else [2, 2]  # up to CPython 3.11 it has a lock
+    assert tv.simulate(program).result() == times
+    assert program() == times
 
 
 def test_timer_event_condition_barrier_and_semaphore_keep_their_times():

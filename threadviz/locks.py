@@ -13,12 +13,13 @@ _FOREVER = "a lock of a finished run is still held, and the run that would relea
 class Lock:
     """CPython's lock on the virtual clock: not fair, no owner, anybody may release it."""
 
-    __slots__ = ("__weakref__", "_called", "_holder", "_locked", "_release", "_simulator", "_waiters")
+    __slots__ = ("__weakref__", "_called", "_holder", "_release", "_simulator", "_waiters", "taken")
     _kind = "_thread.lock"
+    class_name = "Lock"  # to those who call it
 
     def __init__(self) -> None:
         self._simulator: Simulator = Simulator.newest
-        self._locked = False
+        self.taken = False
         self._holder: Task | None = None
         self._waiters: list[Task] = []
         self._release: int | None = None  # the trace event of the newest release
@@ -29,7 +30,7 @@ class Lock:
             _real.check_timeout(blocking, timeout)
         if self._simulator.ending:
             return self._after_the_run(blocking)
-        operation = self._simulator.begin_operation(f"{type(self).__name__}.acquire")
+        operation = self._simulator.begin_operation(f"{self.class_name}.acquire")
         if not self._take(blocking, timeout, operation):
             return False
         self._note_acquired(operation)
@@ -37,7 +38,7 @@ class Lock:
 
     def _take(self, blocking: bool, timeout: float, operation: Operation) -> bool:
         simulator = self._simulator
-        if self._locked:
+        if self.taken:
             if not blocking or timeout == 0:
                 if operation.name == "as_completed":  # which gives up after its deadline, and not at it
                     simulator.now += 1
@@ -48,7 +49,7 @@ class Lock:
             task.wanted = self
             simulator.wanting += 1
             try:
-                while self._locked:
+                while self.taken:
                     state, label = self._wait_label(operation)
                     waits_for = (self._holder, self._called) if state == "waiting" else (None, "")
                     if not simulator.block(state, label, until, *waits_for):
@@ -60,7 +61,7 @@ class Lock:
                     self._waiters.remove(task)
             if state == "blocked":
                 simulator.end_wait(operation)
-        self._locked = True
+        self.taken = True
         self._holder = simulator.current
         for waiter in self._waiters:
             self.tell_holder(waiter)
@@ -92,7 +93,7 @@ class Lock:
     def _name(self, operation: Operation) -> str:
         if not self._called:
             called = operation.frame.f_locals.get("self") if operation.frame is not None else self
-            self._called = self._simulator.object_name(called, type(called).__name__)
+            self._called = self._simulator.object_name(called, getattr(called, "class_name", type(called).__name__))
         return self._called
 
     def _note_acquired(self, operation: Operation) -> None:
@@ -106,11 +107,11 @@ class Lock:
 
     def release(self) -> None:
         simulator = self._simulator
-        if not self._locked:
+        if not self.taken:
             raise RuntimeError("release unlocked lock")
         if not simulator.ending:
-            operation = simulator.begin_operation(f"{type(self).__name__}.release")
-            if not self._locked:  # somebody else released it while this thread stood before the call
+            operation = simulator.begin_operation(f"{self.class_name}.release")
+            if not self.taken:  # somebody else released it while this thread stood before the call
                 raise RuntimeError("release unlocked lock")
             self._note_release(operation)
         self._free()
@@ -128,19 +129,19 @@ class Lock:
                 self._release = simulator.record("release", self._name(operation), line=operation.line)
 
     def _free(self) -> None:
-        self._locked = False
+        self.taken = False
         self._holder = None
         if not self._simulator.ending:
             self._simulator.wake(self._waiters, self._release)
 
     def locked(self) -> bool:
-        return self._locked
+        return self.taken
 
     _is_owned = locked  # by whom, a Condition does not ask
 
     def _after_the_run(self, blocking: bool) -> bool:
-        if not self._locked:
-            self._locked = True
+        if not self.taken:
+            self.taken = True
             return True
         if not blocking:
             return False
@@ -148,7 +149,7 @@ class Lock:
         raise RuntimeError(_FOREVER)
 
     def _at_fork_reinit(self) -> None:
-        self._locked = False
+        self.taken = False
         self._holder = None
         self._waiters = []
 
@@ -159,7 +160,7 @@ class Lock:
         self.release()
 
     def __repr__(self) -> str:
-        return f"<{'locked' if self._locked else 'unlocked'} {self._kind} object at {id(self):#x}>"
+        return f"<{'locked' if self.taken else 'unlocked'} {self._kind} object at {id(self):#x}>"
 
     acquire_lock, release_lock, locked_lock = acquire, release, locked
 
@@ -169,6 +170,7 @@ class RLock(Lock):
 
     __slots__ = ("_count", "_owner")
     _kind = "_thread.RLock"
+    class_name = "RLock"
 
     def __init__(self) -> None:
         super().__init__()
@@ -186,6 +188,12 @@ class RLock(Lock):
         return False
 
     __enter__ = acquire
+
+    if not hasattr(_real.RLockType, "locked"):  # it came with CPython 3.14
+
+        @property
+        def locked(self) -> Any:
+            raise AttributeError(f"{self._kind!r} object has no attribute 'locked'")
 
     def release(self) -> None:
         if not self._count or (self._owner is not self._simulator.current and not self._simulator.ending):

@@ -86,7 +86,7 @@ def look_outside(
                     )
                 )
         elif issubclass(kind, (*_MADE_OUTSIDE, *virtual)) or (issubclass(kind, threading.Thread) and not value.ident):
-            called = {"lock": "Lock", "_local": "local"}.get(kind.__name__, kind.__name__)
+            called = {"lock": "Lock", "_local": "local"}.get(kind.__qualname__, kind.__qualname__)
             article = "an" if called[0] in "AEIOUR" else "a"
             shared.append(
                 (

@@ -23,15 +23,12 @@ from types import ModuleType
 from typing import Any
 
 from . import _real
+from .stand_ins import Local, dispatcher, factory
 from .surface import Runtime, surface
 
 pool_module: Any = concurrent.futures.thread
 
 _MISSING = object()
-# The library's local in Python, under the name that CPython's errors give to the one in C.
-_Local = type(
-    "_thread._local", (_threading_local.local,), {"__slots__": (), "__module__": "_thread", "__qualname__": "_local"}
-)
 
 
 class Patches:
@@ -114,37 +111,6 @@ class Patches:
                 dict.__setitem__(names, name, self.late[id(value)][1])
 
 
-def _dispatcher(
-    patches: Patches, runtime: Runtime, real: Callable[..., Any], virtual: Callable[..., Any]
-) -> Callable[..., Any]:
-    is_ours = runtime.is_ours
-
-    def dispatch(*args: Any, **kwargs: Any) -> Any:
-        if is_ours() and not patches.over:
-            try:
-                return virtual(*args, **kwargs)
-            except TypeError as error:
-                if error.__traceback__ is None or error.__traceback__.tb_next is not None:
-                    raise
-        return real(*args, **kwargs)  # also for a call that does not fit: the error is CPython's own
-
-    dispatch.__name__ = dispatch.__qualname__ = real.__name__
-    dispatch.__module__ = real.__module__  # CPython's own errors name it
-    return dispatch
-
-
-def _factory(patches: Patches, runtime: Runtime, real: Callable[..., Any], virtual: type) -> type:
-    """A class, as some code subclasses or asks isinstance; making one gives the real thing to other OS threads."""
-    is_ours = runtime.is_ours
-
-    def make(cls: type, *args: Any, **kwargs: Any) -> Any:
-        if patches.over or not is_ours():
-            return real(*args, **kwargs)
-        return object.__new__(cls)
-
-    return type(virtual.__name__, (virtual,), {"__slots__": (), "__new__": make, "__module__": real.__module__})
-
-
 @contextmanager
 def patched(runtime: Runtime, seed: int) -> Iterator[Patches]:
     """Let `runtime` stand for the real primitives in its OS thread."""
@@ -171,6 +137,9 @@ def _apply(patches: Patches, runtime: Runtime, seed: int) -> None:
 
     early = patches.early
 
+    def is_ours() -> bool:
+        return not patches.over and runtime.is_ours()
+
     def replace(owner: Any, name: str, value: Any) -> None:
         if hasattr(owner, name):
             early[id(vars(owner)[name])] = value
@@ -179,9 +148,9 @@ def _apply(patches: Patches, runtime: Runtime, seed: int) -> None:
 
     for owner, name, virtual in surface(runtime):
         if hasattr(owner, name):
-            replace(owner, name, _dispatcher(patches, runtime, getattr(owner, name), virtual))
-    lock = _factory(patches, runtime, _real.allocate_lock, runtime.Lock)
-    rlock = _factory(patches, runtime, threading.RLock, runtime.RLock)
+            replace(owner, name, dispatcher(is_ours, getattr(owner, name), virtual))
+    lock = factory(is_ours, _real.allocate_lock, runtime.Lock, _real.LockType)
+    rlock = factory(is_ours, threading.RLock, runtime.RLock, _real.RLockType)
     replace(threading, "Lock", lock)
     replace(threading, "_allocate_lock", lock)
     replace(_thread, "allocate_lock", lock)
@@ -190,13 +159,14 @@ def _apply(patches: Patches, runtime: Runtime, seed: int) -> None:
     replace(threading, "RLock", rlock)
     early[id(_real.RLockType)] = rlock
     if runtime.virtual:
-        replace(threading, "local", _Local)
-    replace(queue, "SimpleQueue", _factory(patches, runtime, queue.SimpleQueue, runtime.SimpleQueue))
+        replace(threading, "local", Local)
+    replace(queue, "SimpleQueue", factory(is_ours, queue.SimpleQueue, runtime.SimpleQueue, _real.SimpleQueue))
     for module, name in (  # copies that the standard library's modules took
         (threading, "_time"),
         (queue, "time"),
         (_threading_local, "current_thread"),
         (_threading_local, "RLock"),
+        (functools, "RLock"),
     ):
         if id(vars(module)[name]) in early:
             patches.attribute(module, name, early[id(vars(module)[name])])

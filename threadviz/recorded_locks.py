@@ -37,6 +37,7 @@ class Lock:
         "_waiters",
     )
     _make: Any = staticmethod(_real.allocate_lock)
+    class_name = "Lock"  # to those who call it
 
     def __init__(self) -> None:
         self._recorder = Recorder.newest
@@ -92,7 +93,8 @@ class Lock:
             names = outermost.f_locals if outermost is not None else {}
             if isinstance(names.get("self"), threading.Condition) and names["self"]._lock is self:
                 self._called = names["self"]  # which the learner made around this lock
-        self._name = self._recorder.object_name(self._called, type(self._called).__name__)
+        otherwise = getattr(self._called, "class_name", type(self._called).__name__)
+        self._name = self._recorder.object_name(self._called, otherwise)
 
     def _place(self, frame: FrameType | None) -> Place | None:
         """Where the learner's code is, in the frame or in those that called it."""
@@ -119,7 +121,7 @@ class Lock:
             if got and len(recorder.notes) < recorder.room:
                 recorder.notes.append((_now(), _get_ident(), "acquire", self, code, place[1], self))
             return got
-        name, line, outermost = frames.user_call(f"{type(self).__name__}.acquire")
+        name, line, outermost = frames.user_call(f"{self.class_name}.acquire")
         described: Described
         if self._told and (outermost is None or name.endswith((".acquire", ".__enter__", ".wait", ".wait_for"))):
             if not self._name:
@@ -186,6 +188,7 @@ class RLock(Lock):
 
     __slots__ = ("_count",)
     _make: Any = staticmethod(_real.RLockType)
+    class_name = "RLock"
 
     def __init__(self) -> None:
         super().__init__()

@@ -197,7 +197,7 @@ class Scheduler(Tasks):
     def _candidates(self) -> list[Task]:
         """Those that are ready, less those whose lock somebody else took in the meantime: these wait on."""
         if self.wanting:
-            self.ready = [task for task in self.ready if task.wanted is None or not task.wanted.locked()]
+            self.ready = [task for task in self.ready if task.wanted is None or not task.wanted.taken]
         return self.ready
 
     def _choose(self, candidates: list[Task]) -> Task:
@@ -239,7 +239,7 @@ class Scheduler(Tasks):
         for claim in self.cores.advance(now):
             task: Any = claim.row
             if task.wanted is not None:  # it was woken in time, but its time-out may have passed meanwhile
-                if not task.wanted.locked():
+                if not task.wanted.taken:
                     task.timed_out = False
                 elif task.timed_out:
                     task.wanted = None

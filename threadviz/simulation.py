@@ -1,7 +1,7 @@
 """One simulated run, whole: what it may share is looked at, the runtime put in place, run, and taken away again."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from . import _real, frames
@@ -77,6 +77,9 @@ def _simulate(
     watchdog = Watchdog(lambda: simulator.progress, simulator.stop, simulator.mark)
     with watchdog, patched(runtime, seed) as patches:
         replace_early_names(patches, program, holders)
+        for holder in holders:
+            if issubclass(type(holder), cached_property) and hasattr(holder, "lock"):  # up to CPython 3.11
+                patches.slot(holder, "lock", runtime.RLock())
         keep_interpreter_settings(patches)
         output.install(patches)
         patches.call_later(output.close)
