@@ -1,6 +1,7 @@
 """The engine: order, clock, capture, ends of all kinds."""
 
 import concurrent.futures
+import contextlib
 import copy
 import functools
 import logging
@@ -772,6 +773,24 @@ def test_cached_property_is_computed_as_often_as_in_cpython():
     times = [1, 1] if sys.version_info < (3, 12) else [2, 2]  # up to CPython 3.11 it has a lock
     assert tv.simulate(program).result() == times
     assert program() == times
+
+
+@pytest.mark.parametrize("run", [tv.simulate, tv.record])
+def test_lock_that_an_exit_stack_takes_is_the_learners(run):
+    def program():
+        first, second = threading.Lock(), threading.Lock()
+
+        def work():
+            with contextlib.ExitStack() as stack:
+                for lock in (first, second):
+                    stack.enter_context(lock)
+                time.sleep(0.05)
+
+        run_all(threading.Thread(target=work, name="A"), threading.Thread(target=work, name="B"))
+
+    done = run(program)
+    assert [sorted(held.lock for held in lane.held) for lane in done.trace.lanes[1:]] == [["first", "second"]] * 2
+    assert "waits for first, held by A, " in done.describe()
 
 
 def test_timer_event_condition_barrier_and_semaphore_keep_their_times():
