@@ -13,6 +13,7 @@ import textwrap
 import threading
 import time
 import warnings
+import weakref
 from pathlib import Path
 from threading import Lock as early_lock
 from time import sleep as early_sleep
@@ -674,6 +675,24 @@ def test_thread_locals_are_one_a_thread():
         return seen, data.name
 
     assert tv.simulate(program).result() == ([False], "main")
+
+
+def test_what_a_thread_keeps_in_a_local_ends_with_it():
+    class Connection:
+        pass
+
+    def program():
+        def work():
+            kept.connection = Connection()
+            weakref.finalize(kept.connection, print, "closed")
+            time.sleep(1)
+
+        kept = threading.local()
+        kept.own = "main's"
+        run_all(threading.Thread(target=work))
+        print(kept.own)
+
+    assert texts(tv.simulate(program)) == ["closed", "main's"]
 
 
 def test_join_with_a_time_out_gives_up_on_the_clock():
