@@ -1,6 +1,7 @@
 """The engine: order, clock, capture, ends of all kinds."""
 
 import concurrent.futures
+import contextlib
 import copy
 import functools
 import logging
@@ -12,6 +13,7 @@ import textwrap
 import threading
 import time
 import warnings
+import weakref
 from pathlib import Path
 from threading import Lock as early_lock
 from time import sleep as early_sleep
@@ -675,6 +677,24 @@ def test_thread_locals_are_one_a_thread():
     assert tv.simulate(program).result() == ([False], "main")
 
 
+def test_what_a_thread_keeps_in_a_local_ends_with_it():
+    class Connection:
+        pass
+
+    def program():
+        def work():
+            kept.connection = Connection()
+            weakref.finalize(kept.connection, print, "closed")
+            time.sleep(1)
+
+        kept = threading.local()
+        kept.own = "main's"
+        run_all(threading.Thread(target=work))
+        print(kept.own)
+
+    assert texts(tv.simulate(program)) == ["closed", "main's"]
+
+
 def test_join_with_a_time_out_gives_up_on_the_clock():
     def program():
         thread = threading.Thread(target=time.sleep, args=(5,))
@@ -772,6 +792,24 @@ def test_cached_property_is_computed_as_often_as_in_cpython():
     times = [1, 1] if sys.version_info < (3, 12) else [2, 2]  # up to CPython 3.11 it has a lock
     assert tv.simulate(program).result() == times
     assert program() == times
+
+
+@pytest.mark.parametrize("run", [tv.simulate, tv.record])
+def test_lock_that_an_exit_stack_takes_is_the_learners(run):
+    def program():
+        first, second = threading.Lock(), threading.Lock()
+
+        def work():
+            with contextlib.ExitStack() as stack:
+                for lock in (first, second):
+                    stack.enter_context(lock)
+                time.sleep(0.05)
+
+        run_all(threading.Thread(target=work, name="A"), threading.Thread(target=work, name="B"))
+
+    done = run(program)
+    assert [sorted(held.lock for held in lane.held) for lane in done.trace.lanes[1:]] == [["first", "second"]] * 2
+    assert "waits for first, held by A, " in done.describe()
 
 
 def test_timer_event_condition_barrier_and_semaphore_keep_their_times():

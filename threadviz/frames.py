@@ -1,6 +1,7 @@
 """Whose code is running: the learner's or the library's; which operation it is in."""
 
 import concurrent.futures
+import contextlib
 import os
 import queue
 import sys
@@ -10,6 +11,7 @@ from concurrent.futures.thread import _WorkItem
 from contextlib import suppress
 from types import FrameType, MemberDescriptorType, ModuleType
 
+_STACKS = os.path.abspath(contextlib.__file__)
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _LIBRARY = tuple(
     {os.path.dirname(os.path.abspath(os.__file__)) + os.sep}
@@ -23,7 +25,7 @@ _OPERATIONS = (  # the modules whose functions are operations; calls into others
 )
 
 
-OWN, LEARNERS, OPERATIONS, OTHER = range(4)
+OWN, LEARNERS, OPERATIONS, OTHER, SEEN_THROUGH = range(5)  # the last only enters and leaves what the learner gave it
 
 
 class _Kinds(dict[str, int]):
@@ -32,6 +34,8 @@ class _Kinds(dict[str, int]):
     def __missing__(self, filename: str) -> int:
         if filename.startswith(_HERE):
             kind = OWN
+        elif filename == _STACKS:
+            kind = SEEN_THROUGH
         elif filename.startswith(_OPERATIONS):
             kind = OPERATIONS
         elif filename.startswith((*_LIBRARY, "<frozen")) or any(folder in filename for folder in _INSTALLED):
@@ -43,6 +47,7 @@ class _Kinds(dict[str, int]):
 
 
 KIND = _Kinds()
+_PASSED_BY = (OWN, SEEN_THROUGH)
 
 
 def is_learners(filename: str) -> bool:
@@ -62,7 +67,7 @@ def call_site(
     operation: this frame names it, however many locks it takes inside.  A frame that is `known` to be the outermost
     one ends the search, without the first.  The third is whose code called into this package, as in `KIND`.
     """
-    while frame is not None and KIND[frame.f_code.co_filename] == OWN:
+    while frame is not None and KIND[frame.f_code.co_filename] in _PASSED_BY:
         frame = frame.f_back
     if frame is None:  # it called itself, as at a run's end
         return None, None, OTHER
@@ -80,7 +85,7 @@ def call_site(
             return frame, outermost, whose
         if not entered:
             entered = id(code) in _BEGINS
-            if kind != OWN and not entered:
+            if kind not in _PASSED_BY and not entered:
                 outermost = frame
         frame = frame.f_back
     return None, outermost, whose

@@ -36,6 +36,13 @@ def _ident(task: Task) -> int:
     return task.number if task.number else _real.main_thread().ident or 0
 
 
+def _forget_locals(thread: threading.Thread) -> None:
+    """What it kept in a threading.local ends with it; the library's local in Python waits for the thread's object."""
+    for name, local in list(vars(thread).items()):
+        if name.startswith("_threading_local.") and (kept := local()) is not None:
+            kept.dicts.pop(id(thread), None)
+
+
 class Runtime:
     """The simulator behind the surface that `patching` puts in place."""
 
@@ -137,6 +144,8 @@ class Runtime:
             self._end_with(task, error)
         finally:
             task.thread._is_stopped = True  # type: ignore[attr-defined]
+        if not simulator.is_over:
+            _forget_locals(task.thread)
 
     def _end_with(self, task: Task, error: BaseException) -> None:
         if self._simulator.is_over or isinstance(error, StopRun):

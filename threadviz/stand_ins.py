@@ -25,16 +25,12 @@ def dispatcher(
     return dispatch
 
 
-class _Named(type):
-    """Its classes have a name with a dot, as CPython's errors call those that are written in C, and do not tell it."""
-
-    @property
-    def __name__(cls) -> str:  # type: ignore[override]
-        return _full_name(cls).rpartition(".")[2]
-
-
 def _full_name(cls: type) -> str:
     return type.__dict__["__name__"].__get__(cls)  # type: ignore[no-any-return]
+
+
+# Its classes have a name with a dot, as CPython's errors call those that are written in C, and do not tell it.
+_Named: type[type] = type("type", (type,), {"__name__": property(lambda cls: _full_name(cls).rpartition(".")[2])})
 
 
 def _not_copied(self: object, _: object) -> Any:
