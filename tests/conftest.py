@@ -27,7 +27,7 @@ OWNERS = (
 def surface():
     """Every object that a run may replace, as it is now."""
     found = {(owner, name): Same(value) for owner in OWNERS for name, value in vars(owner).items()}
-    found |= {("sys", name): Same(getattr(sys, name)) for name in ("stdout", "stderr", "excepthook")}
+    found |= {("sys", name): Same(getattr(sys, name)) for name in ("stdout", "stderr")}
     for number in (signal.SIGINT, signal.SIGALRM):
         found[number.name] = signal.getsignal(number)
     found["interval timer"] = signal.getitimer(signal.ITIMER_REAL)
