@@ -18,7 +18,7 @@ import pytest
 from threadviz import cpu
 
 OWNERS = (
-    *(builtins, os, signal, time, threading, _thread, queue, logging, random, cpu),
+    *(os, signal, time, threading, _thread, queue, logging, random, cpu),
     *(threading.Thread, queue.Queue, queue.SimpleQueue, logging.Logger, logging.Handler),
     *(concurrent.futures.Future, concurrent.futures.ThreadPoolExecutor, concurrent.futures.thread),
 )
@@ -27,7 +27,8 @@ OWNERS = (
 def surface():
     """Every object that a run may replace, as it is now."""
     found = {(owner, name): Same(value) for owner in OWNERS for name, value in vars(owner).items()}
-    found |= {("sys", name): Same(getattr(sys, name)) for name in ("stdout", "stderr")}
+    for owner, name in ((sys, "stdout"), (sys, "stderr"), (builtins, "__build_class__")):
+        found[owner, name] = Same(getattr(owner, name))  # the rest of these a kernel sets anew for each cell
     for number in (signal.SIGINT, signal.SIGALRM):
         found[number.name] = signal.getsignal(number)
     found["interval timer"] = signal.getitimer(signal.ITIMER_REAL)

@@ -31,7 +31,7 @@ tv_threads = threading.active_count()
 watchdog.PATIENCE = 0.3
 def tv_check():
     after = surface()
-    wrong = [str(key) for key, value in tv_before.items() if after[key] != value]
+    wrong = [str(key) for key, value in tv_before.items() if after.get(key) != value]
     wrong += ["probe"] * (str(tv.simulate(programs.race, seed=1).trace) != tv_probe)
     wrong += ["recorded probe"] * (tv.record(programs.lost_update).result() != 1)
     wrong += ["threads"] * (threading.active_count() > tv_threads)
