@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 import threadviz as tv
-from threadviz import tracks
+from threadviz.recording import tracks
 
 Program = Callable[[Callable[[], Any]], None]
 PAIRS = 20_000  # acquire and release, uncontended

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from threadviz import cpu
+from threadviz.stage import cpu
 
 OWNERS = (
     *(os, signal, time, threading, _thread, queue, logging, random, cpu),

@@ -1,7 +1,7 @@
 """Lets recorded seconds go by faster, so that programs that sleep for seconds can be recorded in a test."""
 
-from threadviz.frames import KIND, OWN
-from threadviz.recorder import Recorder
+from threadviz.learner.code import KIND, OWN
+from threadviz.recording.recorder import Recorder
 
 
 def hurry(monkeypatch, times):

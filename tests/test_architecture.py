@@ -1,4 +1,4 @@
-"""What the modules may import, and how long they may get."""
+"""What the rooms may import: only what lies below them, as docs/architecture.md draws it."""
 
 import ast
 from pathlib import Path
@@ -6,93 +6,73 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "threadviz"
-# lowest first: a module imports only from those before it
-ORDER = [
-    "errors",
-    "trace",
-    "tracing",
-    "_real",
-    "cpu",
-    "frames",
-    "naming",
-    "surface",
-    "stand_ins",
-    "patching",
-    "watchdog",
-    "output",
-    "futures",
-    "watching",
-    "queues",
-    "outside",
-    "schedule",
-    "finished",
-    "tracks",
-    "recorder",
-    "recorded_locks",
-    "recorded_queue",
-    "assembly",
-    "cores",
-    "tasks",
-    "scheduler",
-    "simulator",
-    "locks",
-    "simplequeue",
-    "runtime",
-    "causality",
-    "words",
-    "chrome",
-    "simulation",
-    "recording",
-    "lettering",
-    "picture",
-    "bars",
-    "crossings",
-    "strips",
-    "layout",
-    "stamps",
-    "encoding",
-    "drawing",
-    "timeline",
-    "calls",
-    "run",
-    "verbs",
-    "magics",
-    "for_real",
-    "widgets",
-    "__init__",
-    "__main__",
-]
-LONG = 250  # lines
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+# Each room, and the rooms that it may import from; a room may always import from itself.
+GROUND = {"errors", "texts", "trace", "real", "patches"}
+ROOMS = {
+    "errors": set(),
+    "texts": set(),
+    "trace": set(),
+    "real": set(),
+    "patches": set(),
+    "schedule": {"errors"},
+    "learner": GROUND,
+    "stage": GROUND | {"learner", "schedule"},
+    "simulation": GROUND | {"learner", "schedule", "stage"},
+    "recording": GROUND | {"learner", "schedule", "stage"},
+    "story": {"texts", "trace"},
+    "picture": {"texts", "trace", "story"},
+    "calls": {"errors", "learner", "texts"},
+    "run": GROUND | {"calls", "picture", "schedule", "stage", "story"},
+    "verbs": GROUND | {"calls", "recording", "run", "schedule", "simulation"},
+    "notebook": GROUND | {"calls", "picture", "run", "verbs"},
+    "__init__": {"errors", "notebook", "run", "schedule", "stage", "trace", "verbs"},
+    "__main__": GROUND | {"learner", "run", "verbs"},
+}
+MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.rglob("*.py"))
+# What is slow to import, or not to be had everywhere, and who may ask for it.
+HEAVY = {
+    "greenlet": {"simulation/tasks", "simulation/scheduler"},
+    "ipywidgets": {"notebook/for_real", "notebook/interact"},
+    "matplotlib": {f"picture/{name}" for name in ("drawing", "encoding", "layout", "lettering", "stamps", "timeline")}
+    | {"run"},
+}
+
+
+def room_of(module):
+    return module.split("/")[0]
 
 
 def imports(module):
+    """The rooms that a module imports from, and the other packages."""
+    folder = module.split("/")[:-1]
     for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            name = (node.module or "").removeprefix("threadviz").removeprefix(".")
-            if node.level or (node.module or "").startswith("threadviz"):
-                yield from [name] if name else (alias.name for alias in node.names)
+        if isinstance(node, ast.Import):
+            yield from (("other", alias.name.split(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            place = [*folder[: len(folder) - node.level + 1], *filter(None, (node.module or "").split("."))]
+            yield from (("room", name) for name in ([place[0]] if place else [alias.name for alias in node.names]))
+        elif isinstance(node, ast.ImportFrom):
+            yield "other", (node.module or "").split(".")[0]
 
 
-def test_every_module_has_its_place():
-    assert sorted(ORDER) == MODULES
+def test_every_file_lies_in_a_room():
+    assert {room_of(module) for module in MODULES} == set(ROOMS)
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_imports_point_one_way(module):
-    assert [name for name in imports(module) if ORDER.index(name) >= ORDER.index(module)] == []
+def test_imports_go_down_only(module):
+    room = room_of(module)
+    allowed = ROOMS[room] | ({room} if "/" in module else set())
+    assert {name for kind, name in imports(module) if kind == "room"} - allowed == set()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_only_widgets_imports_ipywidgets_and_only_drawing_imports_matplotlib(module):
-    text = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
-    assert ("import ipywidgets" in text) == (module in ("for_real", "widgets"))
-    if ORDER.index(module) < ORDER.index("lettering"):
-        assert "matplotlib" not in text
-    if module not in ("tasks", "scheduler"):
-        assert "from greenlet" not in text and "import greenlet" not in text
+def test_rooms_are_built_from_the_ground_up():
+    built = set()
+    for room, below in ROOMS.items():
+        assert below <= built, f"{room} stands on {below - built}"
+        built.add(room)
 
 
-def test_no_file_is_long():
-    long = {path.stem for path in PACKAGE.glob("*.py") if path.read_text(encoding="utf-8").count("\n") > LONG}
-    assert long == set()
+@pytest.mark.parametrize("package", HEAVY)
+def test_what_is_slow_to_import_is_asked_for_in_few_places(package):
+    assert {module for module in MODULES if ("other", package) in set(imports(module))} == HEAVY[package]

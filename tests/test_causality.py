@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import sleep
 
 import threadviz
-from threadviz.causality import (
+from threadviz.story.causality import (
     HandOver,
     LostUpdate,
     deadlock_cycle,

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import threadviz as tv
-from threadviz.chrome import LONG, trace_events
+from threadviz.story.chrome import LONG, trace_events
 from threadviz.trace import Held, Lane, Span, Trace, TraceEvent
 
 from . import programs, traces

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import threadviz as tv
-from threadviz.causality import gil_turns
-from threadviz.layout import lay_out
+from threadviz.picture.layout import lay_out
+from threadviz.story.causality import gil_turns
 
 from .programs import run_all
 from .refused import refused

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import threadviz as tv
-from threadviz import cpu
+from threadviz.stage import cpu
 
 from .programs import run_all
 from .refused import refused

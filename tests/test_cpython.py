@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import threadviz as tv
-from threadviz import tasks
+from threadviz.simulation import tasks
 
 pytest.importorskip("test.lock_tests", reason="this interpreter comes without CPython's own tests")
 

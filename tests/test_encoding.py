@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from threadviz.drawing import EXACT
-from threadviz.encoding import encoded
+from threadviz.picture.drawing import EXACT
+from threadviz.picture.encoding import encoded
 
 
 def read_back(pixels: np.ndarray) -> np.ndarray:

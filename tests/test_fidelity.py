@@ -16,7 +16,7 @@ from time import sleep
 import pytest
 
 import threadviz as tv
-from threadviz.tracing import error_text
+from threadviz.texts import error_text
 
 from . import programs
 

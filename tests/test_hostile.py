@@ -12,8 +12,9 @@ import time
 import pytest
 
 import threadviz as tv
-from threadviz import recording, tasks, tracks
-from threadviz.tracing import error_text
+from threadviz.recording import one_run, tracks
+from threadviz.simulation import tasks
+from threadviz.texts import error_text
 
 from . import programs
 from .cells import CELLS, matches
@@ -53,13 +54,13 @@ def quick_collections():
 @pytest.fixture(autouse=True)
 def low_limits(monkeypatch, request):
     cell = request.node.callspec.params.get("cell") if hasattr(request.node, "callspec") else None
-    monkeypatch.setattr("threadviz.watchdog.PERSIST", 0.01)
+    monkeypatch.setattr("threadviz.stage.watchdog.PERSIST", 0.01)
     if cell is None or not cell.unlimited:
-        monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
+        monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.2)
         for name, limit in (("MAX_EVENTS", 20_000), ("MAX_SWITCHES", 50_000), ("MAX_THREADS", 1_000)):
             monkeypatch.setattr(tasks, name, limit)
     monkeypatch.setattr(tracks, "MAX_THREADS", 50)
-    monkeypatch.setattr(recording, "MAX_LINES", 20_000)
+    monkeypatch.setattr(one_run, "MAX_LINES", 20_000)
     hurry(monkeypatch, FASTER)
     monkeypatch.setattr("sys.stdin", io.StringIO())
 

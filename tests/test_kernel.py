@@ -24,7 +24,7 @@ SETUP = (
 import threadviz as tv
 from tests import programs
 from tests.conftest import surface
-from threadviz import watchdog
+from threadviz.stage import watchdog
 tv_before = {key: value for key, value in surface().items() if key != "random"}
 tv_probe = str(tv.simulate(programs.race, seed=1).trace)
 tv_threads = threading.active_count()

@@ -3,7 +3,7 @@
 import sys
 
 import threadviz as tv
-from threadviz import _real
+from threadviz import real
 
 
 def test_stream_of_a_run_is_a_text_stream():
@@ -32,9 +32,9 @@ def test_what_other_os_threads_print_meanwhile_goes_where_it_always_goes(capsys)
 
     def program():
         print("from inside")
-        _real.start_new_thread(other, ())
+        real.start_new_thread(other, ())
         while not printed:
-            _real.sleep(0.001)
+            real.sleep(0.001)
 
     run = tv.simulate(program)
     assert [line.text for line in run.log] == ["from inside"]

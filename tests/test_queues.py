@@ -7,7 +7,7 @@ import time
 import pytest
 
 import threadviz as tv
-from threadviz.causality import queue_lives
+from threadviz.story.causality import queue_lives
 
 from . import programs
 

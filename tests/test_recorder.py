@@ -15,7 +15,9 @@ from itertools import groupby, pairwise
 import pytest
 
 import threadviz as tv
-from threadviz import _real, assembly, finished, recorded_locks, recorder, recording, tracks
+from threadviz import real
+from threadviz.recording import assembly, locks, one_run, recorder, tracks
+from threadviz.stage import stage
 
 from . import programs
 
@@ -393,7 +395,7 @@ def test_arguments_of_acquire_are_checked_by_many_threads_at_once():
     def ask():
         try:
             for _ in range(20_000):
-                _real.check_timeout(False, -1)
+                real.check_timeout(False, -1)
         except RuntimeError as error:
             errors.append(error)
 
@@ -417,8 +419,8 @@ def test_recording_says_what_it_took():
 
 def test_cost_of_recording_is_that_of_a_lock_in_the_learners_code(monkeypatch):
     looked = []
-    monkeypatch.setattr(recorded_locks.Lock, "_place", lambda *_: looked.append(1))
-    cost = recording._overhead(1_000_000)
+    monkeypatch.setattr(locks.Lock, "_place", lambda *_: looked.append(1))
+    cost = one_run._overhead(1_000_000)
     assert looked == []
     assert float(cost.split()[-2]) > 0 and "e+" not in cost
 
@@ -468,7 +470,7 @@ def test_depth_of_a_queue_and_the_put_of_each_item_are_noted(kind):
 
 def test_a_run_whose_end_was_interrupted_does_not_refuse_the_next_one():
     def left_behind():
-        manager = finished.exclusively()
+        manager = stage.exclusively()
         manager.__enter__()  # and its __exit__ is interrupted
 
     left_behind()
@@ -500,7 +502,7 @@ def busy_lock(threads=4, turns=300):
 
 
 def test_every_wait_for_a_lock_that_changes_hands_all_the_time_names_who_held_it():
-    run = tv.record(busy_lock)
+    run = tv.record(busy_lock, turns=3000)
     holds = sorted((held.start, held.end, lane.name) for lane in run.trace.lanes for held in lane.held)
     assert all(first[1] <= second[0] for first, second in pairwise(holds))
     waits = list(owners(run))
@@ -513,25 +515,25 @@ def test_every_wait_for_a_lock_that_changes_hands_all_the_time_names_who_held_it
         assert owner is not None and owner.split(", then ") == holders and waiter not in holders
 
 
-def slowed(lock, step, name, then=lambda: _real.sleep(2 * TICK)):
+def slowed(lock, step, name, then=lambda: real.sleep(2 * TICK)):
     """Have thread `name` stand in a step of its lock, between the note and what is noted, until another one waits.
 
     It calls `then` before it goes on. Returns what to call to wait until it stands there; the recorder sees nothing of
     all this.
     """
-    real, stands = getattr(lock, step), _real.allocate_lock()
+    step_itself, stands = getattr(lock, step), real.allocate_lock()
     stands.acquire()
 
     def slow(*args):
-        is_done = step == "_try" and real(*args)
+        is_done = step == "_try" and step_itself(*args)
         if threading.current_thread().name == name:
             stands.release()
             deadline = time.perf_counter() + 100 * TICK
             while not any(track.waiting and track.waiting[1][0] == "waiting" for track in recorder.Recorder.newest.all):
                 assert time.perf_counter() < deadline
-                _real.sleep(0.001)
+                real.sleep(0.001)
             then()
-        return is_done or real(*args)
+        return is_done or step_itself(*args)
 
     setattr(lock, step, slow)
     return stands.acquire
@@ -561,7 +563,7 @@ def test_wait_for_a_lock_that_was_got_and_not_noted_yet_names_the_one_who_got_it
 
 @pytest.mark.parametrize("waits_in_vain", [False, True])
 def test_wait_for_a_lock_whose_release_was_noted_and_not_made_yet_names_the_one_who_holds_it(waits_in_vain):
-    gave_up = _real.allocate_lock()
+    gave_up = real.allocate_lock()
     gave_up.acquire()
 
     def change_hands():

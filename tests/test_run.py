@@ -17,7 +17,7 @@ from functools import partial
 import pytest
 
 import threadviz as tv
-from threadviz.patching import Patches
+from threadviz.patches import Patches
 
 from . import programs
 from .refused import refused

@@ -21,8 +21,8 @@ from time import sleep as early_sleep
 import pytest
 
 import threadviz as tv
-from threadviz import frames
-from threadviz.layout import lay_out
+from threadviz.learner import code
+from threadviz.picture.layout import lay_out
 
 from . import programs
 from .programs import FakeDatabase, run_all
@@ -179,7 +179,7 @@ def test_what_threads_raise_as_a_deadlock_ends_them_is_no_error_of_the_program()
 
 
 def test_what_a_thread_raises_as_an_endless_run_ends_it_does_not_come_out_of_simulate(monkeypatch):
-    monkeypatch.setattr("threadviz.tasks.MAX_EVENTS", 100)
+    monkeypatch.setattr("threadviz.simulation.tasks.MAX_EVENTS", 100)
 
     def program():
         threading.Thread(target=fails_when_it_is_ended).start()
@@ -347,7 +347,7 @@ def test_learners_excepthook_is_called_and_taken_off_again():
 
 @pytest.mark.parametrize("program", [programs.endless, programs.restless])
 def test_run_without_an_end_is_stuck_and_says_where(program, monkeypatch):
-    monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
+    monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.2)
     run = tv.simulate(program)
     with pytest.raises(tv.Stuck, match=r"in MainThread, line \d+"):
         run.result()
@@ -355,8 +355,8 @@ def test_run_without_an_end_is_stuck_and_says_where(program, monkeypatch):
 
 
 def test_loop_that_swallows_everything_is_ended_too(monkeypatch):
-    monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.1)
-    monkeypatch.setattr("threadviz.watchdog.PERSIST", 0.01)
+    monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.1)
+    monkeypatch.setattr("threadviz.stage.watchdog.PERSIST", 0.01)
 
     def stubborn():
         while True:
@@ -370,11 +370,11 @@ def test_loop_that_swallows_everything_is_ended_too(monkeypatch):
 
 
 def test_real_lock_cannot_hang_a_run(monkeypatch):
-    monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
-    from threadviz import _real
+    monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.2)
+    from threadviz import real
 
     def hidden():
-        lock = [_real.allocate_lock]
+        lock = [real.allocate_lock]
         lock = lock[0]()
         lock.acquire()
         lock.acquire()
@@ -383,7 +383,7 @@ def test_real_lock_cannot_hang_a_run(monkeypatch):
 
 
 def test_endless_loop_outside_the_main_os_thread_is_stuck_too(monkeypatch):
-    monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
+    monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.2)
     kept = []
     thread = threading.Thread(target=lambda: kept.append(tv.simulate(programs.endless)))
     thread.start()
@@ -845,7 +845,7 @@ def test_as_completed_and_wait_follow_the_virtual_clock():
 
 @pytest.mark.parametrize("timeout", [0, 2])
 def test_as_completed_gives_up_at_the_very_instant_of_its_time_out(timeout, monkeypatch):
-    monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
+    monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.2)
 
     def program():
         with concurrent.futures.ThreadPoolExecutor(3) as executor:
@@ -900,4 +900,4 @@ def test_thread_named_as_markup_keeps_its_name():
     ],
 )
 def test_installed_package_is_not_the_learners_wherever_pip_put_it(tmp_path, folders, learners):
-    assert frames.is_learners(str(tmp_path.joinpath(*folders, "module.py"))) is learners
+    assert code.is_learners(str(tmp_path.joinpath(*folders, "module.py"))) is learners

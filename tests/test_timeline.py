@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 from PIL import Image
 
-from threadviz.drawing import STYLES
-from threadviz.layout import MOST_LANES, lay_out, left_margin
-from threadviz.lettering import fit, fit_middle, width, wrap
-from threadviz.timeline import Timeline, plot
+from threadviz.picture.drawing import STYLES
+from threadviz.picture.layout import MOST_LANES, lay_out, left_margin
+from threadviz.picture.lettering import fit, fit_middle, width, wrap
+from threadviz.picture.timeline import Timeline, plot
 from threadviz.trace import Held, Lane, Span, Trace, TraceEvent
 
 from . import traces
@@ -146,7 +146,7 @@ def test_drawing_leaves_the_global_settings_and_pyplot_alone():
         "import sys, matplotlib\n"
         "before = matplotlib.rcParams.copy()\n"
         "from tests import traces\n"
-        "from threadviz.timeline import Timeline, plot\n"
+        "from threadviz.picture.timeline import Timeline, plot\n"
         "plot(traces.deadlock()); Timeline().png(traces.race())\n"
         "assert matplotlib.rcParams.copy() == before\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"

@@ -55,7 +55,7 @@ def test_lock_made_outside_is_found_in_a_slot(cls):
 
 
 def test_accesses_are_noted_up_to_a_limit_that_the_trace_tells(monkeypatch):
-    monkeypatch.setattr("threadviz.tracing.MAX_ACCESSES", 3)
+    monkeypatch.setattr("threadviz.stage.notes.MAX_ACCESSES", 3)
 
     def program():
         counter = Both()

@@ -12,6 +12,7 @@ import ipywidgets
 import pytest
 
 import threadviz as tv
+from threadviz.picture import timeline
 
 from . import programs
 from .refused import refused
@@ -70,7 +71,9 @@ def test_steady_dragging_is_drawn_while_it_goes_on():
 def test_stopped_run_leaves_no_old_picture_behind(monkeypatch):
     ui = tv.interact(race, workers=(1, 8))
     shown = bytes(ui._picture.value)
-    monkeypatch.setattr("threadviz.widgets.simulate", lambda *args, **kwargs: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(
+        "threadviz.notebook.interact.simulate", lambda *args, **kwargs: signal.raise_signal(signal.SIGINT)
+    )
     ui.controls["workers"].value = 3
     assert "stopped; move a slider to run it again" in ui._outcome.value
     assert bytes(ui._picture.value) != shown and ui._log.value == ""
@@ -99,7 +102,9 @@ def test_log_is_shown_up_to_a_hundred_lines():
 
 
 def test_stopped_first_run_stops_the_cell(monkeypatch):
-    monkeypatch.setattr("threadviz.widgets.simulate", lambda *args, **kwargs: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(
+        "threadviz.notebook.interact.simulate", lambda *args, **kwargs: signal.raise_signal(signal.SIGINT)
+    )
     with pytest.raises(KeyboardInterrupt):
         tv.interact(race, workers=(1, 8))
 
@@ -125,7 +130,7 @@ def test_slider_goes_on_after_a_value_that_raises(error):
 
 
 def test_slider_goes_on_after_a_value_that_hangs(monkeypatch):
-    monkeypatch.setattr("threadviz.watchdog.PATIENCE", 0.2)
+    monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.2)
 
     def scenario(n=1):
         while n == 2:
@@ -254,7 +259,7 @@ def test_picture_is_sketched_while_the_slider_moves_and_sharp_at_rest():
         return sharp, sketch, size(ui._picture.value)
 
     first, moving, resting = asyncio.run(move())
-    assert first[0] == resting[0] == 2 * moving[0] == 2 * tv.timeline.WIDTH
+    assert first[0] == resting[0] == 2 * moving[0] == 2 * timeline.WIDTH
     assert resting[1] == 2 * moving[1]
 
 
@@ -265,7 +270,7 @@ def quick(workers=2, sleep=0.02):
 
 
 def test_nothing_runs_for_real_before_the_button_is_pressed(monkeypatch):
-    monkeypatch.setattr("threadviz.widgets.record", lambda *_, **__: pytest.fail("it ran"))
+    monkeypatch.setattr("threadviz.notebook.interact.record", lambda *_, **__: pytest.fail("it ran"))
     ui = tv.interact(quick, workers=(1, 8))
     ui.controls["workers"].value = 3
     assert ui.for_real.run is None
@@ -340,7 +345,7 @@ def test_what_another_thread_does_to_the_widget_runs_where_the_widget_was_made(m
     for name in ("simulate", "record"):
         real = getattr(tv, name)
         monkeypatch.setattr(
-            f"threadviz.widgets.{name}",
+            f"threadviz.notebook.interact.{name}",
             lambda *a, real=real, **k: (ran_in.append(threading.get_ident()), real(*a, **k))[1],
         )
 
@@ -389,14 +394,14 @@ def test_repetition_whose_first_run_is_stopped_says_just_that(monkeypatch):
         raise KeyboardInterrupt
 
     ui = tv.interact(quick, workers=(1, 8))
-    monkeypatch.setattr("threadviz.widgets.record", stopped)
+    monkeypatch.setattr("threadviz.notebook.interact.record", stopped)
     ui.for_real.start.click()
     assert ui.for_real._told.value == "<p><b>stopped</b></p>"
 
 
 def test_run_with_the_values_of_a_movement_is_not_counted_among_those_before(monkeypatch):
     for wait in ("SETTLE", "PATIENCE"):
-        monkeypatch.setattr(f"threadviz.widgets.{wait}", 5)
+        monkeypatch.setattr(f"threadviz.notebook.interact.{wait}", 5)
     seen = []
 
     async def use():
@@ -409,7 +414,7 @@ def test_run_with_the_values_of_a_movement_is_not_counted_among_those_before(mon
                 workers.value = 6
             return real(scenario, **values)
 
-        monkeypatch.setattr("threadviz.widgets.record", move_at_the_second)
+        monkeypatch.setattr("threadviz.notebook.interact.record", move_at_the_second)
         ui.for_real.start.click()
         await ui.for_real._task
 
@@ -430,7 +435,7 @@ def test_repetition_that_fails_says_so_and_keeps_what_it_has(monkeypatch, error,
             return run
         raise error
 
-    monkeypatch.setattr("threadviz.widgets.record", fails_at_the_second)
+    monkeypatch.setattr("threadviz.notebook.interact.record", fails_at_the_second)
     ui.for_real.start.click()
     assert f"<b>{told}</b>" in ui.for_real._told.value and "1 of 1" in ui.for_real._told.value
     assert not ui.for_real.start.disabled and ui.for_real.cancel.disabled
@@ -471,15 +476,15 @@ def test_outcomes_are_text_and_never_markup():
 def test_both_timelines_have_the_same_time_axis():
     simulated, recorded = tv.simulate(quick).trace, tv.record(quick).trace
     pictures = []
-    line = tv.timeline.Timeline(800)
-    real_lay_out = tv.timeline.lay_out
+    line = timeline.Timeline(800)
+    real_lay_out = timeline.lay_out
 
     def keep(*args, **kwargs):
         pictures.append(real_lay_out(*args, **kwargs))
         return pictures[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tv.timeline, "lay_out", keep)
+        patch.setattr(timeline, "lay_out", keep)
         line.png(simulated, "", recorded)
         line.png(recorded, "", simulated)
     first, second = pictures[len(pictures) // 2 - 1], pictures[-1]

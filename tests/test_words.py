@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from threadviz.story.words import describe, lost_summary, seconds
+from threadviz.texts import clean
 from threadviz.trace import Held, Lane, Span, Trace, TraceEvent, Wait
-from threadviz.words import clean, describe, lost_summary, seconds
 
 from . import traces
 

@@ -1,13 +1,13 @@
 """See what every thread did: plain threading code as a timeline, on a virtual clock, the same every time."""
 
-from .cpu import work
 from .errors import AlreadyRunning, Deadlock, MadeOutside, ScheduleMismatch, Stuck, ThreadvizError
-from .magics import load_ipython_extension
+from .notebook.interact import interact
+from .notebook.magics import load_ipython_extension
 from .run import Run
 from .schedule import Schedule
+from .stage.cpu import work
 from .trace import Trace
 from .verbs import record, simulate
-from .widgets import interact
 
 __version__ = "0.1.0"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, TextIO
 
-from . import frames
 from .errors import ThreadvizError
+from .learner.code import KIND, OWN
 from .run import Run, check_ending
-from .tracing import error_text
+from .texts import error_text
 from .verbs import record, simulate
 
 PROGRAM = "python -m threadviz"
@@ -167,7 +167,7 @@ def _tell_errors(done: Run) -> int:
 def _traceback(error: BaseException) -> str:
     """As Python prints it for the script alone: from the first frame that is not ours."""
     entry = error.__traceback__
-    while entry is not None and frames.KIND[entry.tb_frame.f_code.co_filename] == frames.OWN:
+    while entry is not None and KIND[entry.tb_frame.f_code.co_filename] == OWN:
         entry = entry.tb_next
     return "".join(traceback.format_exception(type(error), error, entry)).rstrip()
 

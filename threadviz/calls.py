@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .errors import Deadlock, ThreadvizError
-from .frames import raised_at
-from .tracing import cut, error_parts
+from .learner.code import raised_at
+from .texts import cut, error_parts
 
 _SHOWN = 60  # characters of a value in titles
 _TOLD = 1000  # characters of an exception's text

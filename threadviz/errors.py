@@ -23,3 +23,7 @@ class ScheduleMismatch(ThreadvizError):
 
 class AlreadyRunning(ThreadvizError):
     """A run was asked for while another one is going on."""
+
+
+class StopRun(BaseException):
+    """Ends the learner's code from inside; a BaseException, so that `except Exception` does not stop it."""

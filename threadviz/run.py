@@ -7,13 +7,14 @@ from typing import Any, Literal
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 
-from . import timeline, words
 from .calls import outcome_text, sentence
-from .causality import deadlock_cycle
-from .chrome import trace_events
 from .errors import Deadlock
-from .finished import Finished
-from .output import LogLine
+from .picture import timeline
+from .stage.output import LogLine
+from .stage.stage import Finished
+from .story import words
+from .story.causality import deadlock_cycle
+from .story.chrome import trace_events
 from .trace import Wait
 
 _LONG = 400  # characters of a schedule that is no longer written out
@@ -54,10 +55,10 @@ class Run:
         self.errors = done.errors
         self._call = call
         self._value = done.value
-        self._error = done.error
+        self._error = Deadlock(words.deadlock_sentence(done.trace)) if done.deadlocked else done.error
         self._seed = seed
         self._cores = cores
-        self.outcome = outcome_text(done.value, done.error)
+        self.outcome = outcome_text(done.value, self._error)
         self.replay = self._replay()
 
     def result(self) -> Any:

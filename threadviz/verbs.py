@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .calls import call_text, check_scenario
-from .recording import record_once
+from .recording.one_run import record_once
 from .run import Run
 from .schedule import InOrder, Policy, Replay, Schedule, Shuffle
 
@@ -69,7 +69,9 @@ def simulate(
     call = call_text(scenario, args, kwargs)
     policy = _policy(seed, schedule)
     _check_cores(cores)
-    from .simulation import simulate_once  # greenlet only where something is simulated: its import turns the GIL on
+    from .simulation.one_run import (
+        simulate_once,  # greenlet only where something is simulated: its import turns the GIL on
+    )
 
     done = simulate_once(scenario, args, kwargs, policy, 0 if seed is None else seed, cores)
     return Run(call, done, seed, cores)

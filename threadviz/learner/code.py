@@ -1,0 +1,191 @@
+"""Whose code is running: the learner's or the library's; which operation it is in."""
+
+import concurrent.futures
+import contextlib
+import os
+import queue
+import sys
+import sysconfig
+import threading
+from concurrent.futures.thread import _WorkItem
+from contextlib import suppress
+from types import FrameType, MemberDescriptorType, ModuleType
+
+_STACKS = os.path.abspath(contextlib.__file__)
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # of the whole package
+_LIBRARY = tuple(
+    {os.path.dirname(os.path.abspath(os.__file__)) + os.sep}
+    | {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+_INSTALLED = tuple(f"{os.sep}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))  # the user's own, too
+_OPERATIONS = (  # the modules whose functions are operations; calls into others are noise
+    os.path.abspath(threading.__file__),
+    os.path.abspath(queue.__file__),
+    os.path.dirname(os.path.abspath(concurrent.futures.__file__)) + os.sep,
+)
+
+
+OWN, LEARNERS, OPERATIONS, OTHER, SEEN_THROUGH = range(5)  # the last only enters and leaves what the learner gave it
+
+
+class _Kinds(dict[str, int]):
+    """Whose a file is, looked up once."""
+
+    def __missing__(self, filename: str) -> int:
+        if filename.startswith(_HERE):
+            kind = OWN
+        elif filename == _STACKS:
+            kind = SEEN_THROUGH
+        elif filename.startswith(_OPERATIONS):
+            kind = OPERATIONS
+        elif filename.startswith((*_LIBRARY, "<frozen")) or any(folder in filename for folder in _INSTALLED):
+            kind = OTHER
+        else:
+            kind = LEARNERS
+        self[filename] = kind
+        return kind
+
+
+KIND = _Kinds()
+_PASSED_BY = (OWN, SEEN_THROUGH)
+
+
+def is_learners(filename: str) -> bool:
+    """Whether a file is the learner's: not ours, not the standard library's, not an installed package's."""
+    return KIND[filename] == LEARNERS
+
+
+_BEGINS = {id(run.__code__) for run in (threading.Thread.run, threading.Timer.run, _WorkItem.run)}  # a learner's call
+
+
+def call_site(
+    frame: FrameType | None, known: FrameType | None = None
+) -> tuple[FrameType | None, FrameType | None, int]:
+    """The learner's frame nearest to `frame`, the outermost library frame that it called, and whose the call is.
+
+    The second is None where the learner calls a patched primitive directly.  One user-level call is one
+    operation: this frame names it, however many locks it takes inside.  A frame that is `known` to be the outermost
+    one ends the search, without the first.  The third is whose code called into this package, as in `KIND`.
+    """
+    while frame is not None and KIND[frame.f_code.co_filename] in _PASSED_BY:
+        frame = frame.f_back
+    if frame is None:  # it called itself, as at a run's end
+        return None, None, OTHER
+    whose = KIND[frame.f_code.co_filename]
+    if whose == LEARNERS:
+        return frame, None, whose
+    outermost: FrameType | None = None
+    entered = False
+    while frame is not None:
+        if frame is known and not entered:
+            return None, frame, whose
+        code = frame.f_code
+        kind = KIND[code.co_filename]
+        if kind == LEARNERS:
+            return frame, outermost, whose
+        if not entered:
+            entered = id(code) in _BEGINS
+            if kind not in _PASSED_BY and not entered:
+                outermost = frame
+        frame = frame.f_back
+    return None, outermost, whose
+
+
+def operation_name(frame: FrameType) -> str:
+    """What a library function is called by those who call it: 'Queue.get', 'ThreadPoolExecutor.__exit__'."""
+    code = frame.f_code
+    name = code.co_qualname.split(".<locals>")[0]
+    if "." in name and code.co_argcount:
+        owner = type(frame.f_locals.get(code.co_varnames[0]))
+        if hasattr(owner, code.co_name):
+            public = next(c for c in owner.__mro__ if not is_learners_class(c))
+            return f"{public.__name__.lstrip('_').removeprefix('Py')}.{code.co_name}"
+    return name
+
+
+def ends_a_call(operation: str) -> bool:
+    """Whether this lets go on who waits where no line calls it: a pool's worker at a call's end, a timer's own call."""
+    return operation in ("Future.set_result", "Future.set_exception", "Event.set")
+
+
+def is_learners_class(cls: type) -> bool:
+    module = sys.modules.get(cls.__module__)
+    if module is None:
+        return True
+    filename = getattr(module, "__file__", None)
+    if filename is None:
+        return cls.__module__ == "__main__"
+    return is_learners(filename)
+
+
+def attributes(value: object) -> dict[str, object]:
+    """An object's own attributes, slots too, without its class's `__getattribute__`, which may raise or wait."""
+    found: dict[str, object] = {}
+    for name, slot in slots(type(value)).items():
+        with suppress(AttributeError):  # one that is still empty
+            found[name] = slot.__get__(value)
+    with suppress(AttributeError):  # a class with __slots__ alone
+        own = object.__getattribute__(value, "__dict__")
+        found |= own if type(own) is dict else {}
+    return found
+
+
+def slots(cls: type) -> dict[str, MemberDescriptorType]:
+    """The `__slots__` of the learner's classes among `cls` and its bases."""
+    own = [vars(base) for base in cls.__mro__ if "__slots__" in vars(base) and is_learners_class(base)]
+    return {name: slot for names in own for name, slot in names.items() if isinstance(slot, MemberDescriptorType)}
+
+
+def caller() -> FrameType:
+    """The frame of whoever called the function that calls this one."""
+    return sys._getframe(2)
+
+
+def outside() -> FrameType | None:
+    """The frame that called into this package; None where it called itself, as at a run's end."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and KIND[frame.f_code.co_filename] == OWN:
+        frame = frame.f_back
+    return frame
+
+
+def user_call(name: str) -> tuple[str, int | None, FrameType | None]:
+    """The user-level operation that called into this package: its name, the learner's line, its outermost frame.
+
+    `name` is that of a primitive that the learner calls directly; there is no frame then.  There is no line where
+    the library itself makes the call, as a pool's idle worker does.
+    """
+    learners, outermost, whose = call_site(caller())
+    if whose == OTHER:
+        return "library", None, outermost
+    line = learners.f_lineno if learners is not None else None
+    if outermost is None:
+        return name, line, None
+    known = KIND[outermost.f_code.co_filename] == OPERATIONS
+    return operation_name(outermost), line if known else None, outermost
+
+
+def raised_at(error: BaseException) -> int | None:
+    """The line of the learner's code, innermost, that `error` came through."""
+    line, traceback = None, error.__traceback__
+    while traceback is not None:
+        if is_learners(traceback.tb_frame.f_code.co_filename):
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
+_looked_at: list[int] = [0]  # how many modules there were when they were last looked at; there are many
+_ours: list[str] = []
+
+
+def learners_modules() -> list[ModuleType]:
+    """The imported modules that are the learner's own, `__main__` included where it is a script or a notebook."""
+    if _looked_at[0] != len(sys.modules):
+        _ours.clear()
+        for name, module in list(sys.modules.items()):
+            filename = vars(module).get("__file__") if isinstance(module, ModuleType) else ""
+            if is_learners(filename) if filename else name == "__main__":
+                _ours.append(name)
+        _looked_at[0] = len(sys.modules)
+    return [sys.modules[name] for name in _ours if name in sys.modules]

@@ -1,0 +1,113 @@
+"""What the learner calls a lock or a queue, as nobody is asked to name one."""
+
+import dis
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+from ..texts import Namesakes, printable
+from .code import attributes, is_learners, is_learners_class
+
+DEEPEST = 2  # 'accounts[0].lock'
+LONGEST = 1000  # of the lists and dicts that are searched
+_ROWS, _TABLES = (list, tuple, deque), (dict, OrderedDict, defaultdict)
+_PLAIN = (int, float, str, bytes, bool, None.__class__)  # keys whose `repr` runs no code of the learner's
+
+
+class Names:
+    """The names of one run's locks and queues, each its own: the second 'lock' is 'lock (2)'."""
+
+    def __init__(self) -> None:
+        self._namesakes = Namesakes()
+        self._named: list[object] = []  # kept, as an id may be used again
+
+    def name(self, wanted: object, main: FrameType | None, here: FrameType, otherwise: str) -> str:
+        """What `wanted` is called in the main thread's frames, or else from `here` outwards."""
+        found = _called(wanted, reversed(list(_outwards(main)))) or _called(wanted, _outwards(here))
+        self._named.append(wanted)
+        return self._namesakes.tell_apart(printable(found or otherwise), id(wanted))
+
+
+def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _called(wanted: object, frames: Iterable[FrameType]) -> str | None:
+    """What `wanted` is called in the learner's frames, nearest first: 'lock', 'database._lock', 'forks[2]'."""
+    seen_globals: dict[str, object] = {}
+    for frame in frames:
+        if is_learners(frame.f_code.co_filename):
+            found = _find(wanted, frame.f_locals)
+            if found is not None:
+                return _as_assigned(found, frame)
+            seen_globals = frame.f_globals
+    return _find(wanted, seen_globals)
+
+
+def _as_assigned(name: str, frame: FrameType) -> str:
+    """'account.lock' instead of 'Account.lock', in a constructor that is called as `account = Account()`."""
+    if frame.f_code.co_name not in ("__init__", "__post_init__") or not frame.f_code.co_argcount:
+        return name
+    first = frame.f_code.co_varnames[0]
+    made = frame.f_locals.get(first)
+    owner = type(made).__name__ if first == "self" else first
+    caller = frame.f_back
+    while caller is not None and made is not None and caller.f_locals.get(first) is made:  # a subclass's constructor
+        caller = caller.f_back
+    if caller is None or not name.startswith(f"{owner}."):
+        return name
+    following = (each for each in dis.get_instructions(caller.f_code) if each.offset > caller.f_lasti)
+    step, then = next(following, None), next(following, None)
+    if step is not None and step.opname.startswith(("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")):
+        target = step.argval[0] if isinstance(step.argval, tuple) else step.argval
+        return f"{target}{name.removeprefix(owner)}"
+    if step is not None and then is not None and step.opname.startswith("LOAD_") and then.opname == "STORE_ATTR":
+        whose = type(caller.f_locals.get("self")).__name__ if step.argval == "self" else step.argval
+        return _as_assigned(f"{whose}.{then.argval}{name.removeprefix(owner)}", caller)
+    return name
+
+
+def _find(wanted: object, names: Mapping[str, object]) -> str | None:
+    """The shortest way to `wanted` from one of the names."""
+    names = dict(names)
+    direct = next((name for name, value in names.items() if value is wanted), None)
+    if direct is not None:
+        return direct
+    roots = [(name, value) for name, value in names.items() if not name.startswith("__") and _has_parts(value)]
+    for depth in range(DEEPEST):
+        for name, value in roots:
+            found = _inside(wanted, value, depth)
+            if found is not None:
+                owner = type(value).__name__ if name == "self" and is_learners_class(type(value)) else name
+                return owner + found
+    return None
+
+
+def _inside(wanted: object, value: object, deeper: int) -> str | None:
+    """The way from `value` to `wanted`, through exactly so many other objects."""
+    for written, key, part in _parts(value):
+        if not deeper:
+            if part is wanted:
+                return written.format(key)
+        elif _has_parts(part) and (found := _inside(wanted, part, deeper - 1)) is not None:
+            return written.format(key) + found
+    return None
+
+
+def _has_parts(value: object) -> bool:
+    kind = type(value)
+    if kind in _ROWS or kind in _TABLES:
+        return len(value) <= LONGEST  # type: ignore[arg-type]
+    return is_learners_class(kind) and not issubclass(kind, type)
+
+
+def _parts(value: Any) -> Iterable[tuple[str, object, object]]:
+    """What is directly in `value`: how that is written, with which key, and the part itself."""
+    if type(value) in _ROWS:
+        return (("[{!r}]", i, part) for i, part in enumerate(list(value)))  # a copy, as other threads may change it
+    if type(value) in _TABLES:
+        return (("[{!r}]" if type(key) in _PLAIN else "[…]", key, part) for key, part in list(value.items()))
+    return ((".{}", name, part) for name, part in attributes(value).items())

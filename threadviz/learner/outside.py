@@ -1,0 +1,198 @@
+"""Finds what a scenario would share with other runs: locks, queues, threads made outside it, and global variables."""
+
+import _thread
+import concurrent.futures
+import dis
+import queue
+import threading
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from dataclasses import Field
+from functools import cached_property, lru_cache, partial
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from .. import real
+from ..errors import MadeOutside
+from .code import attributes, is_learners, is_learners_class
+
+_MADE_OUTSIDE = (
+    real.LockType,
+    real.RLockType,
+    threading.Condition,
+    threading.Event,
+    threading.Semaphore,
+    threading.Barrier,
+    queue.Queue,
+    queue.SimpleQueue,
+    concurrent.futures.Executor,
+    _thread._local,
+)
+_KEEP: dict[type, tuple[str, ...]] = {  # where these keep what they stand for
+    staticmethod: ("__func__",),
+    classmethod: ("__func__",),
+    property: ("fget", "fset", "fdel"),
+    cached_property: ("func",),
+    type(lru_cache(str)): ("__wrapped__",),
+    partial: ("func", "args", "keywords"),
+    Field: ("default_factory",),
+    defaultdict: ("default_factory",),
+}
+
+
+def survey(program: partial[Any], virtual: tuple[type, ...]) -> tuple[list[type], list[str], list[Any]]:
+    """The learner's classes that a scenario's call can reach, what it cannot show, and what keeps things for it.
+
+    MadeOutside, by name, for a primitive it has not made itself.  `virtual` are the classes of primitives that
+    earlier runs made.
+    """
+    classes, shared, unseen, holders = look_outside(program, virtual)
+    if shared:
+        path, kind, advice = shared[0]
+        raise MadeOutside(f"{path} {kind}, {advice}")
+    return classes, unseen, holders
+
+
+def look_outside(
+    program: partial[Any], virtual: tuple[type, ...]
+) -> tuple[list[type], list[tuple[str, str, str]], list[str], list[Any]]:
+    """The learner's classes, each primitive made outside, a sentence on each variable whose changes are not seen, and
+    what keeps things under names of its own, outer ones first.
+
+    A primitive is told as what it is called, that it is one, and why that is bad.
+    """
+    classes = []
+    shared = []
+    unseen: set[str] = set()
+    scenario = program.func
+    holders = [program, *filter(None, (program.args, program.keywords))]
+    name = getattr(scenario, "__name__", type(scenario).__name__)
+    for path, value in _reachable(program, holders):
+        kind = type(value)  # not isinstance, which may run the learner's own __getattribute__
+        if issubclass(kind, FunctionType | CodeType):
+            unseen |= _unseen(value if issubclass(kind, CodeType) else value.__code__)
+        if not path:
+            continue
+        if issubclass(kind, type):
+            if is_learners_class(value):
+                classes.append(value)
+            if issubclass(value, _thread._local) and value is not _thread._local:
+                shared.append(
+                    (
+                        f"class {path}",
+                        f"is made from threading.local outside {name}()",
+                        f"so its threads would share one copy; "
+                        f"define it inside {name}(), so that every run starts fresh",
+                    )
+                )
+        elif issubclass(kind, (*_MADE_OUTSIDE, *virtual)) or (issubclass(kind, threading.Thread) and not value.ident):
+            called = {"lock": "Lock", "_local": "local"}.get(kind.__qualname__, kind.__qualname__)
+            article = "an" if called[0] in "AEIOUR" else "a"
+            shared.append(
+                (
+                    path,
+                    f"is {article} {called} made outside {name}()",
+                    f"where it would outlive the run; create it inside {name}(), so that every run starts fresh",
+                )
+            )
+    return classes, shared, sorted(unseen), holders
+
+
+def _reachable(program: partial[Any], holders: list[Any]) -> Iterator[tuple[str, Any]]:
+    """The values that the scenario's code names, and what the functions, classes and objects among them name.
+
+    The scenario itself has no path.  Whatever holds others is added to `holders`.
+    """
+    seen: set[int] = set()
+    todo: deque[tuple[str, Any]] = deque([("", program.func)])
+    todo += [(f"argument {i + 1}", value) for i, value in enumerate(program.args)]
+    todo += [(f"argument {key}", value) for key, value in program.keywords.items()]
+    while todo:
+        path, value = todo.popleft()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        yield path, value
+        kind = type(value)
+        held: list[tuple[str, Any]] = []
+        for each in _KEEP:
+            if issubclass(kind, each):
+                held = [(f"{path}.{key}", object.__getattribute__(value, key)) for key in _KEEP[each]]
+        if issubclass(kind, MethodType):
+            todo += [(f"{path or type(value.__self__).__name__}.__self__", value.__self__), (path, value.__func__)]
+        elif issubclass(kind, FunctionType):
+            if is_learners(value.__code__.co_filename):
+                held = _of_function(value)
+            elif value is program.func:  # a script, in a function of ours
+                todo += [("", cell.cell_contents) for cell in value.__closure__ or ()]
+            elif "__wrapped__" in vars(value):
+                todo.append((path, value.__wrapped__))
+        elif issubclass(kind, type):
+            for base in filter(is_learners_class, value.__mro__):
+                held += [(f"{path}.{key}", item) for key, item in vars(base).items() if _may_hold(item)]
+                holders.append(base)
+        elif issubclass(kind, list | tuple) and len(value) <= 1000:
+            held += [(f"{path}[{i}]", item) for i, item in enumerate(value) if _may_hold(item)]
+        elif issubclass(kind, dict) and len(value) <= 1000:
+            held += [(f"{path}[{key!r}]", item) for key, item in value.items() if _may_hold(item)]
+        elif is_learners_class(kind):
+            held += [(f"{path}.{key}", item) for key, item in attributes(value).items() if _may_hold(item)]
+            todo.append((kind.__name__, kind))
+        if held:
+            holders.append(value)
+            todo += held
+
+
+def _may_hold(value: Any) -> bool:
+    return not issubclass(type(value), str | bytes | int | float | complex | None.__class__)
+
+
+def _of_function(function: FunctionType) -> list[tuple[str, Any]]:
+    found = []
+    names = sorted(_names(function.__code__))
+    for name in sorted(_globals(function.__code__)):
+        value = function.__globals__.get(name)
+        if issubclass(type(value), ModuleType) and is_learners(getattr(value, "__file__", None) or "<frozen"):
+            found += [(f"{name}.{each}", vars(value)[each]) for each in names if each in vars(value)]
+        elif value is not None and _may_hold(value):
+            found.append((name, value))
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        try:
+            found.append((name, cell.cell_contents))
+        except ValueError:  # a cell that is still empty
+            continue
+    defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    found += [(f"a default of {function.__name__}()", value) for value in defaults]
+    return found
+
+
+@lru_cache(maxsize=1000)
+def _globals(code: CodeType) -> frozenset[str]:
+    """The global names that a function looks up; an attribute `x.lock` is no use of a global `lock`."""
+    loads = (each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    return frozenset(loads).union(*(_globals(each) for each in code.co_consts if isinstance(each, CodeType)))
+
+
+@lru_cache(maxsize=1000)
+def _unseen(code: CodeType) -> frozenset[str]:
+    """A sentence on each variable that a function of the learner's changes and that is not its own."""
+    if not is_learners(code.co_filename):
+        return frozenset()
+    told = {
+        f"{each.argval} is a global variable: its reads and writes are not shown, and all runs share its value"
+        for each in dis.get_instructions(code)
+        if each.opname == "STORE_GLOBAL"
+    } | {
+        f"{each.argval} is a variable of an outer function: its reads and writes are not shown"
+        for each in dis.get_instructions(code)
+        if each.opname == "STORE_DEREF" and each.argval in code.co_freevars and not code.co_name.startswith("<")
+    }
+    return frozenset(told).union(*(_unseen(each) for each in code.co_consts if isinstance(each, CodeType)))
+
+
+def _names(code: CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names(constant)
+    return names

@@ -1,0 +1,1 @@
+"""What a learner uses in a notebook: sliders, buttons and magics."""

@@ -1,0 +1,249 @@
+"""What a lane shows of itself: its states, the locks it holds, how it ended."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from math import inf
+from typing import NamedTuple
+
+from ..story.causality import endless_wait
+from ..trace import Held, Lane, Span, State, Trace
+from .lettering import fit, printable, width
+from .shapes import INK, LETTERS, SMALL, Label, Picture, Row
+
+TICK, STRIPE, STRIPES = 3.0, 4.0, 3
+OUTLINE = 0.9  # width of a box's outline, half of which stands outside
+APART, FEW = 20.0, 4  # of what is shown wider than it is, so many may begin closer to one another than this
+ASIDE = 12.0  # from the end of a stripe to its name, at most
+LEAST_CUT = 14  # letters that a label keeps which is cut
+LEAST_WORD = 4  # letters of a word that stands for its label: "waits" and "work" do, "off" of "off the CPU" does not
+
+
+class Holding(NamedTuple):
+    """An interval in which one thread held the same locks all the time; in seconds, or as a stripe in pixels."""
+
+    start: float
+    end: float
+    locks: tuple[str, ...]
+
+
+def add_bar(picture: Picture, row: Row, lane: Lane, stop: float) -> int:
+    """Add a lane's states; return how many spans are too narrow to be shown one by one.
+
+    Waits without an end reach to `stop` (pixels).  Running for no time at all is shown as a tick.
+    """
+    bar = _Bar(picture, row)
+    endless = endless_wait(lane)
+    for span in lane.spans:
+        for_ever = span is endless
+        left, right = picture.x(span.start), stop if for_ever else picture.x(span.end)
+        if span.start == span.end and not for_ever:
+            if span.state == "running":
+                bar.tick(left)
+        elif right - left < 1:
+            bar.narrow(span.state, left, right)
+        else:
+            bar.just(span.state, bar.merge(left), right)
+            _label(picture, row, span, left, right if not for_ever else stop - _circle_room(picture))
+    bar.merge()
+    return bar.merged
+
+
+class _Bar:
+    """A lane's boxes.  Nothing in it may seem to take much more of the time than it does."""
+
+    def __init__(self, picture: Picture, row: Row) -> None:
+        self._boxes, self._row = picture.boxes, row
+        self._narrow: list[tuple[State, float, float]] = []
+        self._owed: dict[State, float] = defaultdict(float)  # pixels of narrow spans that are not shown yet
+        self._last, self._crowd = -APART, 0  # of what is shown wider than it is, or would be, close to one another
+        self.merged = 0
+
+    def box(self, state: State, left: float, right: float) -> None:
+        self._boxes[state].append((left, self._row.top, right, self._row.bottom))
+
+    def just(self, state: State, left: float, right: float) -> None:
+        """Add a box that looks no wider than it is: the outline of running has the colour of what is in it."""
+        inside = OUTLINE / 2 if state == "running" and right - left < APART / 2 else 0.0
+        self.box(state, left + inside, right - inside)
+
+    def tick(self, x: float) -> None:
+        if x - self._last < 1:
+            return  # under the tick before
+        if self._may_widen(x):
+            self.box("running", x - TICK / 2, x + TICK / 2)
+        else:
+            self.merged += 1
+
+    def _may_widen(self, x: float) -> bool:
+        """Return whether what begins here may be shown wider than it is: a few close to one another, not a crowd."""
+        apart, self._last = x - self._last, x
+        self._crowd = self._crowd + 1 if apart < APART else 1
+        return self._crowd <= FEW and apart >= 2 * TICK
+
+    def narrow(self, state: State, left: float, right: float) -> None:
+        if self._narrow and left > self._narrow[-1][2]:
+            self.merge()
+        self._narrow.append((state, left, right))
+        if right - self._narrow[0][1] >= 1:
+            self.merge()
+
+    def merge(self, following: float = inf) -> float:
+        """Show the narrow spans so far as one; return where what follows them begins, as it may have to cover them."""
+        if not self._narrow:
+            return following
+        for state, left, right in self._narrow:
+            self._owed[state] += right - left
+        most = max((state for state, _, _ in self._narrow), key=self._owed.__getitem__)
+        count, (_, left, _), (_, _, right) = len(self._narrow), self._narrow[0], self._narrow[-1]
+        self._narrow.clear()
+        widened = right - left < 1 and self._may_widen(left)
+        if right - left < 1 and not widened and self._owed[most] < 1:
+            self.merged += count
+            return left if right == following else following
+        self.merged += count if count > 1 else 0
+        right = max(right, left + 1)
+        self._owed[most] = max(self._owed[most] - (right - left), 0.0)
+        boxes = self._boxes[most]
+        if boxes and boxes[-1][1:3] == (self._row.top, left):
+            left = boxes.pop()[0]
+        (self.box if widened else self.just)(most, left, right)
+        return following
+
+
+def _circle_room(picture: Picture) -> float:
+    return 18.0 * len(picture.circle) + 12 if picture.circle else 0.0
+
+
+def _label(picture: Picture, row: Row, span: Span, left: float, right: float) -> None:
+    if right - left < 24 or not span.label:
+        return
+    size = LETTERS if picture.roomy else SMALL
+    text = _label_that_fits(printable(span.label), right - left - 10, size)
+    solid = span.state == "running"
+    if text:
+        colour = "#FFFFFF" if solid else INK
+        picture.labels.append(Label((left + right) / 2, row.middle, text, size, "center", colour, False, not solid))
+
+
+def _label_that_fits(label: str, room: float, size: float) -> str:
+    """Return the label, or as much of it as says what goes on: a stub such as "waits f…" does not."""
+    text = fit(label, room, size)
+    word = label.split(" ")[0]
+    if not text or text[-1] != "…" or (len(text) > LEAST_CUT and word == label):
+        return text
+    return word if len(word) >= LEAST_WORD and width(word, size) <= room else ""
+
+
+def holdings(lane: Lane) -> list[Holding]:
+    """Cut the time into pieces in which the same locks are held."""
+    pieces = [Holding(held.start, held.end, (held.lock,)) for held in lane.held if held.start == held.end]
+    opened = sorted((held for held in lane.held if held.end > held.start), key=lambda held: held.start)
+    times = sorted({time for held in opened for time in (held.start, held.end)})
+    now: list[Held] = []
+    at = 0
+    for start, end in pairwise(times):
+        now = [held for held in now if held.end > start]
+        while at < len(opened) and opened[at].start <= start:
+            now.append(opened[at])
+            at += 1
+        if now:
+            pieces.append(Holding(start, end, tuple(held.lock for held in now)))
+    return sorted(pieces)
+
+
+def add_held(picture: Picture, row: Row, pieces: list[Holding], at: int, stop: float) -> int:
+    """Add the locks a lane holds: a stripe each, and their names where there is room.
+
+    Return how many times the lane holds nothing for so short a time that no gap shows it.
+    """
+    shown, named, hidden = _in_pixels(picture, pieces, stop)
+    for left, right, locks in shown:
+        for stripe in range(min(len(locks), STRIPES)):
+            top = row.bottom + 2 + stripe * (STRIPE + 1)
+            picture.held.append((left, top, right, top + STRIPE))
+    told: tuple[str, ...] = ()
+    for i, (left, right, locks) in enumerate(named):
+        limit = named[i + 1].start if i + 1 < len(named) else picture.width
+        if picture.roomy and locks != told and limit - left > ASIDE:
+            y = row.bottom + 2 + picture.stripes * (STRIPE + 1) + 6
+            for text in _told_as(locks, told):
+                wide = width(text, SMALL) + 6
+                # a name that begins far from its stripe would seem to belong to another
+                x = picture.place(("below", at), wide, left, min(limit, right + ASIDE + wide))
+                if x is not None:
+                    picture.labels.append(Label(x + 4, y, text, SMALL))
+                    told = locks
+                    break
+    return hidden
+
+
+def _in_pixels(picture: Picture, pieces: list[Holding], stop: float) -> tuple[list[Holding], list[Holding], int]:
+    """Return the stripes to draw, in pixels, those to name, and how many gaps between them are too narrow to be seen.
+
+    Where a piece that is too narrow to be seen goes over into another one, only the other one is named.
+    """
+    shown: list[Holding] = []
+    named: list[Holding] = []
+    hidden, before, named_wide = 0, 0.0, 0.0
+    for start, end, locks in pieces:
+        left, right = picture.x(start), picture.x(end)
+        if picture.dead is not None and right >= picture.dead:
+            right = stop
+        wide, right = right - left, max(right, left + TICK)
+        touches = bool(shown) and left <= shown[-1].end
+        hidden += touches and start > before
+        before = end
+        if touches and shown[-1].locks == locks:
+            shown[-1] = Holding(shown[-1].start, max(shown[-1].end, right), locks)
+        else:
+            shown.append(Holding(left, right, locks))
+        same = touches and not set(named[-1].locks).isdisjoint(locks)
+        if same and (named[-1].locks == locks or min(wide, named_wide) < 1):
+            better = (wide >= 1, len(locks)) > (named_wide >= 1, len(named[-1].locks))
+            told = locks if better else named[-1].locks
+            named[-1] = Holding(named[-1].start, max(named[-1].end, right), told)
+            named_wide += wide
+        else:
+            named.append(Holding(left, right, locks))
+            named_wide = wide
+    return shown, named, hidden
+
+
+def _told_as(locks: tuple[str, ...], before: tuple[str, ...]) -> Iterator[str]:
+    yield printable(f"holds {', '.join(locks)}")
+    new = [lock for lock in locks if lock not in before]
+    if before and len(new) + len(before) == len(locks):
+        yield printable(f"and {', '.join(new)}")
+    if len(locks) == 1:
+        yield f"holds {fit(printable(locks[0]), 90, SMALL) or '…'}"
+
+
+def ending(trace: Trace, index: int) -> str:
+    """Return how a lane ended, in a word, if not by returning."""
+    lane = trace.lanes[index]
+    if lane.ending == "raised":
+        errors = [e.what or e.value for e in trace.events if e.kind == "error" and e.lane == index]
+        return fit(printable(errors[-1].split(":")[0]), 160, SMALL, True) if errors else "exception"
+    return lane.ending if lane.ending in ("abandoned", "stopped", "goes on") else ""
+
+
+def add_failures(picture: Picture, row: Row, trace: Trace) -> None:
+    """Mark where a call that a pool made raised: its worker goes on, and nothing else would show it."""
+    for event in trace.events:
+        if event.kind == "failed" and event.lane == row.lane:
+            picture.marks["error"].append((picture.x(event.time), row.middle))
+
+
+def add_ending(picture: Picture, row: Row, lane: Lane, told: str) -> None:
+    """Tear off a lane that did not end by itself, cross out one that raised, and say so."""
+    if not told:
+        return
+    x = picture.x(lane.end)
+    if lane.ending == "raised":
+        picture.marks["error"].append((x, row.middle))
+    else:
+        teeth = 6
+        step = (row.bottom - row.top) / teeth
+        picture.torn.append([(x + (-5 if i % 2 else 2), row.top + i * step) for i in range(teeth + 1)])
+    picture.labels.append(Label(x + 11, row.middle, told, SMALL, bold=lane.ending == "raised", backed=True))

@@ -1,0 +1,216 @@
+"""What goes on between lanes: who started or woke whom, what was read and written, who waits in a circle."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from typing import Literal
+
+from ..story.causality import deadlock_cycle, hand_overs, lost_updates, shared_attributes
+from ..story.words import lost_summary
+from ..trace import Span, Trace, TraceEvent
+from .lettering import fit, printable, width
+from .shapes import GREY, LETTERS, ORANGE, SMALL, Label, MarkKind, Picture, Point
+
+MOST_ARROWS, SHORTEST_WAIT = 30, 3.0
+MARK = 11.0  # from one mark to the next
+MOST_LABELLED = 16
+STEM = 9.0
+
+
+def add_arrows(picture: Picture, trace: Trace) -> int:
+    """Add arrows: to ended waits, long ones first, to started threads, to gets; return how many were left out."""
+    at = {row.lane: i for i, row in enumerate(picture.rows)}
+    waits = _waits(trace)
+    starts, wakes, items = [], [], []
+    for over in hand_overs(trace):
+        cause, effect = trace.events[over.cause], trace.events[over.effect]
+        if cause.lane in at and effect.lane in at:
+            if effect.kind == "begin":
+                starts.append((cause, effect))
+            elif (waited := _waited(waits[effect.lane], effect.time, picture.scale)) >= SHORTEST_WAIT:
+                wakes.append((waited, cause, effect))
+            elif effect.kind == "get":
+                items.append((cause, effect))
+    wakes.sort(key=lambda wake: -wake[0])
+    for _, cause, effect in wakes[:MOST_ARROWS]:
+        _hand_over(picture, cause, effect, at)
+    room = max(0, MOST_ARROWS - len(wakes))
+    parents: dict[float, int] = {}
+    for cause, effect in starts[:room]:
+        since = trace.lanes[effect.lane].start
+        if parents.setdefault(since, cause.lane) == cause.lane:
+            _start(picture, cause, effect.lane, since, at)
+        else:  # at the same moment another one started threads: two stems would seem to be one
+            _hand_over(picture, cause, effect, at)
+    room = max(0, room - len(starts))
+    for cause, effect in items[:room]:
+        _hand_over(picture, cause, effect, at)
+    return max(0, len(wakes) + len(starts) + len(items) - MOST_ARROWS)
+
+
+def _waits(trace: Trace) -> dict[int, list[Span]]:
+    """Return the waits of each lane; one goes on while its thread, let go on, waits for the GIL."""
+    waits: dict[int, list[Span]] = defaultdict(list)
+    for i, lane in enumerate(trace.lanes):
+        for span in lane.spans:
+            if span.state in ("waiting", "blocked"):
+                waits[i].append(span)
+            elif span.state == "ready" and waits[i] and waits[i][-1].end == span.start:
+                waits[i][-1] = waits[i][-1]._replace(end=span.end)
+    return waits
+
+
+def _waited(waits: list[Span], until: float, scale: float) -> float:
+    """Return how many pixels long the wait is that ends at `until`; 0 when none ends there."""
+    at = bisect_left(waits, until, key=lambda span: span.start)
+    if not at or (until - waits[at - 1].end) * scale >= 1:
+        return 0.0
+    return (min(waits[at - 1].end, until) - waits[at - 1].start) * scale
+
+
+def _hand_over(picture: Picture, cause: TraceEvent, effect: TraceEvent, at: dict[int, int]) -> None:
+    i, j = at[cause.lane], at[effect.lane]
+    down = i < j
+    tail = picture.x(cause.time), picture.rows[i].bottom if down else picture.rows[i].top
+    head = picture.x(effect.time), picture.rows[j].top - 1 if down else picture.rows[j].bottom + 1
+    picture.arrows.append((tail, head))
+    _keep_clear(picture, i, j, tail, head)
+
+
+def _start(picture: Picture, cause: TraceEvent, child: int, since: float, at: dict[int, int]) -> None:
+    """Point at where the child's lane begins: it may have to wait before its first step."""
+    i, j = at[cause.lane], at[child]
+    x, begin = picture.x(cause.time), picture.x(since)
+    from_y, to_y = picture.rows[i].middle, picture.rows[j].middle
+    picture.stems.append([(x, from_y), (begin - STEM, from_y), (begin - STEM, to_y)])
+    picture.arrows.append(((begin - STEM, to_y), (begin - 1, to_y)))
+    _keep_clear(picture, i, j, (begin - STEM, from_y), (begin - STEM, to_y))
+
+
+def _keep_clear(picture: Picture, i: int, j: int, tail: Point, head: Point) -> None:
+    """Keep marks and labels off an arrow that goes from row to row, where it passes their height."""
+
+    def take(side: Literal["above", "below"], k: int, top: float, bottom: float) -> None:
+        (x0, y0), (x1, y1) = tail, head
+        xs = [x0 + (x1 - x0) * min(max((y - y0) / (y1 - y0), 0), 1) for y in (top, bottom)]
+        picture.taken[side, k].append((min(xs) - 4, max(xs) + 4))
+
+    low, high = min(i, j), max(i, j)
+    for k in range(low, high + 1):
+        if k > low:
+            take("above", k, picture.rows[k].top - 14, picture.rows[k].top - 2)
+        if k < high:
+            take("below", k, picture.rows[k].bottom, picture.rows[k + 1].top - 15)
+
+
+def add_marks(picture: Picture, trace: Trace) -> list[str]:
+    """Add what was read and written by more than one thread; return sentences on what the marks cannot say."""
+    at = {row.lane: i for i, row in enumerate(picture.rows)}
+    shared = shared_attributes(trace)
+    lost = lost_updates(trace)
+    kinds: dict[int, MarkKind] = {}
+    for each in lost:
+        kinds.setdefault(each.read, "stale read")
+        kinds.setdefault(each.overwritten, "lost write")
+    kinds |= {each.write: "stale write" for each in lost}
+    overwritten = {each.write: trace.events[each.overwritten] for each in lost}
+    by_row: dict[int, list[int]] = defaultdict(list)
+    for index, event in enumerate(trace.events):
+        if event.kind in ("read", "write") and event.what in shared and event.lane in at:
+            by_row[at[event.lane]].append(index)
+
+    placed: list[tuple[int, int, float]] = []
+    without = 0
+    for i, indices in sorted(by_row.items()):
+        wanted = [picture.x(trace.events[index].time) for index in indices]
+        xs = _side_by_side(wanted, picture.taken["above", i], picture.width - 8)
+        for index, x in zip(indices, xs, strict=True):
+            if x is None:
+                without += 1
+                continue
+            event = trace.events[index]
+            picture.marks[kinds.get(index, "read" if event.kind == "read" else "write")].append(
+                (x, picture.rows[i].top - 8)
+            )
+            picture.taken["above", i].append((x - 5, x + 5))
+            placed.append((i, index, x))
+
+    short = {what: what.rpartition(".")[2] for what in shared}
+    names = short if len(set(short.values())) == len(short) else {what: what for what in shared}
+    unsaid = len(overwritten) > 1
+    if picture.roomy and len(placed) <= MOST_LABELLED:
+        placed.sort(key=lambda mark: (mark[1] not in overwritten, mark[1] not in kinds, mark[1]))
+        for i, index, x in placed:
+            texts = _texts(trace, trace.events[index], overwritten.get(index), names)
+            said = _beside(picture, i, x, texts, index in kinds, index in overwritten)
+            unsaid |= index in overwritten and not said
+    elif overwritten:
+        unsaid = True
+    notes = [lost_summary(trace)] if unsaid else []
+    what = "more read or write is not marked" if without == 1 else "more reads and writes are not marked"
+    return [*notes, f"{without} {what}"] if without else notes
+
+
+def _side_by_side(wanted: list[float], taken: list[Point], right: float) -> list[float | None]:
+    """Move marks apart and off what is taken, to the right if possible; None for one that would be moved too far."""
+    far = 3 * MARK
+    xs: list[float | None] = []
+    last = -MARK
+    for want in wanted:
+        x = max(want, last + MARK)
+        for a, b in sorted(taken):
+            if x - 5 < b and a < x + 5:
+                x = b + 5 if b + 5 - want <= far else a - 5
+        if x - want > far:
+            xs.append(None)
+        else:
+            xs.append(x)
+            last = x
+    limit = right
+    for i in range(len(xs) - 1, -1, -1):
+        if (moved := xs[i]) is not None:
+            x = min(moved, limit)
+            xs[i] = x if wanted[i] - x <= far else None
+            limit = x - MARK
+    return xs
+
+
+def _texts(trace: Trace, event: TraceEvent, over: TraceEvent | None, names: dict[str, str]) -> list[str]:
+    what, value = printable(names[event.what]), fit(printable(event.value), 90, SMALL) or "…"
+    if value == "…" and over is None:
+        return [f"{event.kind}s {what}"]
+    if event.kind == "read":
+        return [f"reads {what} = {value}", f"reads {value}"]
+    name = f"{what} = {value}" if len(names) > 1 else value
+    if over is None:
+        return [f"writes {name}"]
+    other = f"{printable(trace.lanes[over.lane].name)}'s {fit(printable(over.value), 90, SMALL) or '…'}"
+    return [f"writes {name} over {other}: an update is lost", f"writes {name}: an update is lost", "an update is lost"]
+
+
+def _beside(picture: Picture, i: int, x: float, texts: list[str], orange: bool, bold: bool) -> bool:
+    for text in texts:
+        wide = width(text, SMALL, bold)
+        # beside the mark, or on the other side of an arrow that stands there
+        arrow = min((a for a, b in picture.taken["above", i] if a < x - 5 <= b + 6), default=x)
+        for left in (x + 8, x - 8 - wide, arrow - 2 - wide):
+            if picture.claim(("above", i), left - 1, left + wide + 1):
+                colour = ORANGE if orange else GREY
+                picture.labels.append(Label(left, picture.rows[i].top - 8, text, SMALL, "left", colour, bold))
+                return True
+    return False
+
+
+def add_deadlock(picture: Picture, trace: Trace, stop: float) -> None:
+    """Say where nobody could go on, and draw the circle of those who wait for one another."""
+    assert picture.dead is not None
+    label = Label(picture.dead + 5, 9, "deadlock: nobody can go on", LETTERS, "left", ORANGE, True)
+    if label.box[2] > picture.width:
+        label = label._replace(x=picture.dead - 5, align="right")
+    picture.labels.append(label)
+    row_of = {trace.lanes[row.lane].name: row for row in reversed(picture.rows)}
+    cycle = [wait for wait in deadlock_cycle(trace) if wait.thread in row_of and wait.holder in row_of]
+    for k, wait in enumerate(cycle):
+        here, there = row_of[wait.thread], row_of[wait.holder or ""]
+        x = stop - 14 - 18 * (len(cycle) - 1 - k)
+        if here != there:
+            picture.circle.append(((x, here.middle), (x, there.middle)))

@@ -1,0 +1,110 @@
+"""What a timeline is made of: boxes, marks, labels and arrows, as plain data in CSS pixels (1/96 inch).
+
+All lengths count from the top left corner of the axes, downwards.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from ..trace import State
+from .lettering import width as text_width
+
+PAD = 18.0  # from the axes' left edge to time 0: room for the arrows to threads started at once
+LETTERS, SMALL, TITLE = 11.0, 10.0, 13.5
+BASELINE = 0.36  # of a letter's size: from the middle of a label down to the line it stands on
+ORANGE, GREY, INK = "#B04A00", "#444444", "#222222"
+
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+MarkKind = Literal["read", "write", "stale read", "lost write", "stale write", "error"]
+
+
+class Label(NamedTuple):
+    """A text and the middle of its left edge, its centre, or the middle of its right edge."""
+
+    x: float
+    y: float
+    text: str
+    size: float = LETTERS
+    align: Literal["left", "center", "right"] = "left"
+    colour: str = INK
+    bold: bool = False
+    backed: bool = False  # on white: hatching must not strike through it
+
+    @property
+    def box(self) -> Box:
+        wide = text_width(self.text, self.size, self.bold)
+        left = self.x - {"left": 0.0, "center": wide / 2, "right": wide}[self.align]
+        return left - 2, self.y - self.size * 0.65, left + wide + 2, self.y + self.size * 0.65
+
+
+class Row(NamedTuple):
+    """A lane's bar; above it is a strip for marks, below it one for the locks held."""
+
+    lane: int  # index into Trace.lanes
+    top: float
+    bottom: float
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+
+def counted(number: int, what: str) -> str:
+    """Return how many of something, with "{s}" and "{are}" in it in the singular or the plural."""
+    return f"{number} " + (what.format(s="", are="is") if number == 1 else what.format(s="s", are="are"))
+
+
+@dataclass(slots=True)
+class Picture:
+    """All that is to be drawn.  Of it, ``frame`` may stay the same from one run to the next."""
+
+    width: float  # of the axes
+    height: float
+    rows: tuple[Row, ...]
+    roomy: bool  # there is room for labels beside the bars
+    stripes: int = 0  # that the strip for locks has room for
+    names: tuple[Label, ...] = ()
+    lanes_end: float = 0.0  # below this come the queues
+    scale: float = 1.0  # pixels a second
+    end: float = 0.0  # seconds
+    timed: bool = True  # False where steps are shown one after the other, as they take no time
+    ticks: tuple[float, ...] = ()  # seconds
+    axis: str = ""
+    below: float = 0.0  # room under the axes for the axis, the legend and the notes
+    boxes: dict[State, list[Box]] = field(default_factory=lambda: defaultdict(list))
+    held: list[Box] = field(default_factory=list)
+    depth: list[Box] = field(default_factory=list)  # of queues
+    arrows: list[tuple[Point, Point]] = field(default_factory=list)
+    stems: list[list[Point]] = field(default_factory=list)  # from a parent to where its child's arrow starts
+    circle: list[tuple[Point, Point]] = field(default_factory=list)  # who waits for whom in a deadlock
+    torn: list[list[Point]] = field(default_factory=list)
+    marks: dict[MarkKind, list[Point]] = field(default_factory=lambda: defaultdict(list))
+    labels: list[Label] = field(default_factory=list)
+    legend: list[tuple[str, Point]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    dead: float | None = None  # where nobody could go on any more
+    taken: dict[tuple[str, int], list[Point]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """What the background shows: while it is equal, the background can be kept."""
+        return self.width, self.height, self.below, self.scale, self.ticks, self.axis, self.names
+
+    def x(self, time: float) -> float:
+        return PAD + time * self.scale
+
+    def place(self, strip: tuple[str, int], wide: float, left: float, right: float) -> float | None:
+        """Take the first free piece of so many pixels between left and right; return where it begins."""
+        for start in sorted({left, *(b for _, b in self.taken[strip] if left < b < right)}):
+            if start + wide <= right and self.claim(strip, start, start + wide):
+                return start
+        return None
+
+    def claim(self, strip: tuple[str, int], left: float, right: float) -> bool:
+        """Take a piece of the strip "above" or "below" a row, if it is free and inside the axes."""
+        if left < 0 or right > self.width or any(left < b and a < right for a, b in self.taken[strip]):
+            return False
+        self.taken[strip].append((left, right))
+        return True

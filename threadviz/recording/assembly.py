@@ -1,0 +1,186 @@
+"""From the notes of a recorded run to its trace."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import islice
+from types import CodeType
+from typing import Any
+
+from ..texts import printable
+from ..trace import Trace, TraceEvent, Wait
+from .recorder import Recorder
+from .tracks import GAP, MAX_NOTES, Described, LockNote, Note, Place, Track
+
+MOST_HOLDERS = 4  # that a wait names
+
+
+def assemble(recorder: Recorder, notes: list[Note | LockNote], ended: int, told: list[str]) -> Trace:
+    """The trace of what was noted until `ended` (nanoseconds on the recorder's clock); `told` is what was left out."""
+    began = recorder.began
+    events: list[TraceEvent] = []
+    index: dict[int, int] = {}  # id of a note -> its place among the trace events
+    holds = _Locks()
+    notes = sorted(notes, key=lambda note: note[0])
+    full = len(notes) >= MAX_NOTES
+    if full:
+        ended = notes[-1][0]
+        told = [f"only the first {MAX_NOTES:,} notes were kept: what came after them is not shown", *told]
+    main = recorder.all[0]
+    current = {main.thread.ident: main}  # OS thread's identity -> the thread of the run that it is now
+    note: Any
+    for note in notes:
+        time, by, kind, what, value, place, cause = note
+        now = time - began
+        if isinstance(by, int):
+            track = current.get(by)
+            if kind == "acquire":
+                holds[what].acquire(track, now)
+            else:
+                holds[what].release(now, len(events) if track is not None else None)
+            if track is None:
+                continue
+            what, value, place = what._name, "", None if value is None else (value, place)
+        else:
+            track = by
+        line = _line(place)
+        if kind == "span":
+            state, since = value
+            if cause is not None:
+                lock, got = cause
+                what = _waits_for(what, holds[lock].during(since - began, got))
+            track.enter(since - began, state, what, line)
+            track.enter(now, "running")
+            continue
+        if kind == "begin":
+            track.since = now
+            current[track.thread.ident] = track
+        elif kind == "end":
+            track.close(now)
+            current.pop(track.thread.ident, None)
+        reason = index.get(id(cause)) if isinstance(cause, tuple | None) else holds[cause].released
+        index[id(note)] = len(events)
+        events.append(TraceEvent(now / 1e9, track.number, kind, printable(what), printable(value), line, reason))
+    duration = ended - began
+    lanes = [track for track in recorder.all if track.begun or track.number == 0]
+    for track in lanes:
+        if track.end is None or id(track.end) not in index:
+            _leave(recorder, track, duration, events, holds, full)
+        track.let_go_of_all(duration)  # a lock stays locked when its holder ends
+    if recorder.deadlocked:
+        events.append(TraceEvent(duration / 1e9, 0, "deadlock"))
+    waits = tuple(
+        _endless(track, track.waiting[1], holds) for track in lanes if recorder.deadlocked and track.waiting is not None
+    )
+    return Trace(tuple(t.lane() for t in lanes), tuple(events), duration / 1e9, "real", waits, tuple(told))
+
+
+class _Holds:
+    """Who held a lock, one thread after another; None is one that is not of the run.
+
+    A lock's notes have the time when it was got, or when it was about to be let go: it was really held at both.  So
+    the holds are in their true order and do not overlap; each was really a little longer than the notes tell.
+    """
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self.threads: list[Track | None] = []
+        self.ends: list[int] = []  # of all holds but one that goes on
+        self.released: int | None = None  # index of the trace event of the last release, if that was of the run
+
+    def acquire(self, track: Track | None, now: int) -> None:
+        self._end(now)  # where its release was not noted
+        self.threads.append(track)
+        if track is not None:
+            track.hold(self, self.lock._name, now)
+
+    def release(self, now: int, event: int | None) -> None:
+        """Whoever lets it go; `event` is the index of the trace event."""
+        self._end(now)
+        self.released = event
+
+    def _end(self, now: int) -> None:
+        if len(self.threads) > len(self.ends):
+            self.ends.append(now)
+            holder = self.threads[-1]
+            if holder is not None:
+                holder.let_go(self, now)
+
+    def last(self) -> Track | None:
+        """Who holds it now."""
+        return self.threads[-1] if len(self.threads) > len(self.ends) else None
+
+    def during(self, since: int, got: bool) -> list[Track]:
+        """Who held it, one after the other, during a wait that ends now; the first few.
+
+        Where nobody did, going by the notes, the wait was for the last one before, who was about to let it go.  That
+        is certain only for a wait that got the lock: else somebody may have got it before, and not noted it yet.
+        """
+        at = bisect_left(self.ends, since)
+        if at == len(self.threads) and got:
+            at = max(at - 1, 0)
+        holders: list[Track] = []
+        for holder in islice(self.threads, at, None):
+            if holder is not None and holder not in holders[-1:]:
+                holders.append(holder)
+                if len(holders) == MOST_HOLDERS:
+                    break
+        return holders
+
+
+class _Locks(dict[Any, _Holds]):
+    """Every lock of a run that has a name."""
+
+    def __missing__(self, lock: Any) -> _Holds:
+        self[lock] = _Holds(lock)
+        return self[lock]
+
+
+def _waits_for(lock: str, holders: Sequence[Track | None]) -> str:
+    names = ", then ".join(holder.name for holder in holders if holder is not None)
+    return f"waits for {lock}" + (f", held by {names}" if names else "")
+
+
+def _endless(track: Track, described: Described, holds: _Locks) -> Wait:
+    state, _, place, holder, what = described
+    if state == "waiting":
+        holder = holds[holder].last()
+    return Wait(track.name, what, holder.name if holder is not None else None, _line(place))
+
+
+def _line(place: int | Place | None) -> int | None:
+    return line_of(*place) if isinstance(place, tuple) else place
+
+
+@lru_cache(maxsize=10_000)
+def line_of(code: CodeType, offset: int) -> int | None:
+    """The line of the instruction at `offset`."""
+    return next((line for start, end, line in code.co_lines() if start <= offset < end), None)
+
+
+def _leave(
+    recorder: Recorder, track: Track, duration: int, events: list[TraceEvent], holds: _Locks, full: bool
+) -> None:
+    """A thread that had not ended when the run did, or when no more notes were kept."""
+    if waiting := track.cut_wait or track.waiting:
+        since, (state, label, place, holder, what) = waiting
+        line = _line(place)
+        if state == "waiting":
+            since_began = since - recorder.began
+            of = holds[holder]
+            label = _waits_for(what, [of.last()] if recorder.deadlocked else of.during(since_began, False))
+        if since - recorder.began < duration:
+            track.enter(max(since - recorder.began, track.since), state, label, line)
+    if track.working is not None:
+        start, last, label, line = track.working
+        last = min(last - recorder.began, duration)
+        track.enter(max(min(start - recorder.began, last), track.since), "running", label, line)
+        if duration - last > GAP:
+            track.enter(last, "ready", "off the CPU", line)
+    if recorder.deadlocked:
+        track.ending = "deadlocked"
+    else:
+        track.ending = "goes on" if full else "abandoned" if track.daemon else "stopped"
+    if track.ending == "abandoned":
+        events.append(TraceEvent(duration / 1e9, track.number, "abandon"))
+    track.close(max(duration, track.since))

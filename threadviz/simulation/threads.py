@@ -1,0 +1,229 @@
+"""The simulator behind the surface that `patching` puts in place: virtual threads and clocks."""
+
+import operator
+import threading
+import time
+from typing import Any
+
+from .. import real
+from ..errors import StopRun
+from ..learner.code import call_site, caller, raised_at
+from ..stage.output import Output
+from ..stage.patching import pool_module
+from ..texts import error_parts, error_text
+from .locks import Lock, RLock
+from .simplequeue import SimpleQueue
+from .simulator import Simulator
+from .tasks import Task
+
+_NOON = int(time.mktime((2024, 1, 1, 12, 0, 0, 0, 1, -1))) * 1_000_000_000  # local time
+
+
+class _Handle:
+    """Stands for the OS thread's handle that CPython 3.13 asks whether a thread is done."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self.ident = _ident(task)
+
+    def is_done(self) -> bool:
+        return self._task.finished or self._task.simulator.ending
+
+    def join(self, timeout: float | None = None) -> None:
+        pass
+
+
+def _ident(task: Task) -> int:
+    return task.number if task.number else real.main_thread().ident or 0
+
+
+def _forget_locals(thread: threading.Thread) -> None:
+    """What it kept in a threading.local ends with it; the library's local in Python waits for the thread's object."""
+    for name, local in list(vars(thread).items()):
+        if name.startswith("_threading_local.") and (kept := local()) is not None:
+            kept.dicts.pop(id(thread), None)
+
+
+class Runtime:
+    """The simulator behind the surface that `patching` puts in place."""
+
+    Lock = Lock
+    RLock = RLock
+    SimpleQueue = SimpleQueue
+    virtual = True
+
+    def __init__(self, simulator: Simulator, output: Output) -> None:
+        Simulator.newest = self._simulator = simulator
+        self._output = output
+        self.errors: list[tuple[str, BaseException]] = []
+
+    def is_ours(self) -> bool:
+        return real.get_ident() == self._simulator.os_thread
+
+    def clock_ns(self) -> int:
+        return self._simulator.now
+
+    def wall_ns(self) -> int:
+        return _NOON + self._simulator.now
+
+    def sleep(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            (seconds,) = args
+            seconds = seconds if isinstance(seconds, float) else operator.index(seconds)
+        except (TypeError, ValueError):
+            seconds = -1
+        if kwargs or not 0 <= seconds < 9e9:
+            real.sleep(*args, **kwargs)  # CPython's own error
+            return
+        simulator = self._simulator
+        operation = simulator.begin_operation("sleep")
+        if operation.line is not None:
+            simulator.record("sleep", f"{seconds:g}", line=operation.line)
+        if seconds:
+            label = f"sleep {seconds:g}"
+            simulator.block("sleeping", label, until=simulator.after(seconds))
+        else:
+            simulator.give_way()
+
+    def work(self, seconds: float) -> None:
+        simulator = self._simulator
+        operation = simulator.begin_operation("work")
+        if operation.line is not None:
+            simulator.record("work", f"{seconds:g}", line=operation.line)
+        if seconds:
+            simulator.work(seconds)
+
+    def get_ident(self) -> int:
+        return _ident(self._simulator.current)
+
+    def current_thread(self) -> threading.Thread:
+        return self._simulator.current.thread
+
+    def enumerate(self) -> list[threading.Thread]:
+        return [task.thread for task in self._simulator.tasks if not task.finished]
+
+    def start(self, thread: threading.Thread) -> None:
+        if not getattr(thread, "_initialized", False):
+            raise RuntimeError("thread.__init__() not called")
+        if thread._started.is_set():  # type: ignore[attr-defined]
+            raise RuntimeError("threads can only be started once")
+        simulator = self._simulator
+        simulator.check()
+        task = simulator.spawn(thread, lambda: self._boot(task))
+        learners, _, _ = call_site(caller())
+        line = learners.f_lineno if learners is not None else None
+        event = simulator.record("start", task.name, line=line)
+        task.woken_by = event
+        thread._threadviz = task  # type: ignore[attr-defined]
+        thread._ident = _ident(task)  # type: ignore[attr-defined]
+        thread._native_id = task.number  # type: ignore[attr-defined]
+        if hasattr(thread, "_handle"):
+            thread._handle = _Handle(task)
+        thread._started._flag = True  # type: ignore[attr-defined]
+        simulator.start_first(task)
+
+    def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int:
+        """What `_thread` offers below `threading`: such a thread is never waited for."""
+        if not callable(function):
+            raise TypeError("first arg must be callable")
+        if not isinstance(args, tuple):
+            raise TypeError("2nd arg must be a tuple")
+        if kwargs is not None and not isinstance(kwargs, dict):
+            raise TypeError("optional 3rd arg must be a dictionary")
+        number = len(self._simulator.tasks)
+        thread = threading.Thread(target=function, name=f"Dummy-{number}", args=args, kwargs=kwargs, daemon=True)
+        self.start(thread)
+        return thread.ident or 0
+
+    def _boot(self, task: Task) -> None:
+        simulator = self._simulator
+        simulator.record("begin", cause=task.woken_by)
+        task.woken_by = None
+        try:
+            task.thread.run()
+        except BaseException as error:
+            self._end_with(task, error)
+        finally:
+            task.thread._is_stopped = True  # type: ignore[attr-defined]
+        if not simulator.is_over:
+            _forget_locals(task.thread)
+
+    def _end_with(self, task: Task, error: BaseException) -> None:
+        if self._simulator.is_over or isinstance(error, StopRun):
+            return
+        if not isinstance(error, SystemExit):
+            self.note_error(task, error)
+        elif threading.excepthook is self._output.thread_hook:  # CPython's own is silent about it
+            return
+        self._call_hook(task, error)
+
+    def _call_hook(self, task: Task, error: BaseException) -> None:
+        if threading.excepthook is self._output.thread_hook:
+            self._output.line(f"exception in {task.name}: {error_text(error)}")
+            return
+        try:
+            threading.excepthook(threading.ExceptHookArgs([type(error), error, error.__traceback__, task.thread]))
+        except StopRun:
+            raise
+        except BaseException as another:
+            self._output.line(f"exception in threading.excepthook: {error_text(another)}")
+
+    def note_error(self, task: Task, error: BaseException) -> None:
+        task.ending = "raised"
+        self.errors.append((task.name, error))
+        self._simulator.record("error", *error_parts(error), line=raised_at(error))
+
+    def join(self, thread: threading.Thread, timeout: float | None = None) -> None:
+        if not getattr(thread, "_initialized", False):
+            raise RuntimeError("Thread.__init__() not called")
+        if not thread._started.is_set():  # type: ignore[attr-defined]
+            raise RuntimeError("cannot join thread before it is started")
+        simulator = self._simulator
+        if thread is simulator.current.thread:
+            raise RuntimeError("cannot join current thread")
+        task = self._task(thread)
+        if task is None or task.simulator is not simulator:
+            real.join(thread, timeout)
+            return
+        if timeout is not None:
+            real.check_timeout(True, max(timeout, 0))
+        operation = simulator.begin_operation("Thread.join")
+        if task.finished:
+            return
+        if operation.event is None and operation.line is not None:
+            operation.event = simulator.record("call", "Thread.join", task.name, line=operation.line)
+        if timeout is not None and timeout <= 0:
+            return
+        until = None if timeout is None else simulator.after(timeout)
+        task.joiners.append(simulator.current)
+        label = f"{'Thread.join' if operation.line is None else operation.name}: waits for {task.name}"
+        if simulator.block("blocked", label, until, task, f"the end of {task.name}"):
+            simulator.end_wait(operation)
+        else:
+            task.joiners.remove(simulator.current)
+
+    def is_alive(self, thread: threading.Thread) -> bool:
+        task = self._task(thread)
+        if task is None:
+            return real.is_alive(thread)
+        return not task.finished and not task.simulator.ending
+
+    def _task(self, thread: threading.Thread) -> Task | None:
+        if thread is real.main_thread():
+            return self._simulator.tasks[0]
+        task: Task | None = getattr(thread, "_threadviz", None)
+        return task
+
+    # ---- the program's end --------------------------------------------------------------------------------------
+
+    def drain_pools(self) -> None:
+        """What the interpreter does at exit: pools that nobody shut down let their idle workers go."""
+        pool_module._shutdown = True
+        for thread, work in list(pool_module._threads_queues.items()):
+            if getattr(thread, "_threadviz", None) in self._simulator.tasks:
+                work.put(None)
+
+    def forget_pools(self) -> None:
+        """The interpreter's own exit must not wait for simulated workers."""
+        for task in self._simulator.tasks:
+            pool_module._threads_queues.pop(task.thread, None)

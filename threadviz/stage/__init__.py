@@ -1,0 +1,1 @@
+"""What stands for Python's own threading while runs go on, and is always taken down again."""

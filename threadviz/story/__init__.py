@@ -1,0 +1,1 @@
+"""What happened in a trace, and why: pure functions of plain data."""

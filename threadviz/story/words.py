@@ -1,0 +1,244 @@
+"""The whole picture in words: for readers who do not see it, and for tools that compare only words."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+from statistics import median
+from typing import TypeVar
+
+from ..texts import clean
+from ..trace import Held, Lane, Span, Trace, TraceEvent, Wait
+from .causality import (
+    LostUpdate,
+    QueueLife,
+    deadlock_cycle,
+    endless_wait,
+    gil_turns,
+    lost_updates,
+    queue_lives,
+    with_endless_waits,
+)
+
+_Interval = TypeVar("_Interval", Span, Held)
+_Item = TypeVar("_Item")
+THREADS, ITEMS, LOST, NOTES, QUEUES = 10, 8, 6, 3, 4  # as many are told one by one; the rest is counted
+
+
+def describe(trace: Trace, title: str = "") -> str:
+    """Say in about 25 lines, and 5 more on queues, what each thread did, in order, and what went wrong.
+
+    All times are seconds on the trace's clock, which the last lines name.  The same trace gives the same text.
+    """
+    trace = with_endless_waits(trace if trace.clock == "virtual" else _rounded(trace))
+    told = [(clean(lane.name), _life(trace, index, lane)) for index, lane in enumerate(trace.lanes)]
+    groups = [([name for name, _ in same], life) for life, same in groupby(told, key=lambda name_life: name_life[1])]
+    lines = [clean(title)] if title else []
+    lines += [f"{_names(names)}: {life}" for names, life in groups[:THREADS]]
+    if left_out := sum(len(names) for names, _ in groups[THREADS:]):
+        lines.append(f"and {_count(left_out, 'more thread')}, left out here")
+    if not trace.lanes:
+        lines.append("no thread did anything")
+    lines += _gil(trace)
+    lines += _first(queue_lives(trace), _fullness, QUEUES, "and {} more queue{s}")
+    lines += lost_sentences(trace)
+    if trace.waits:
+        lines.append(deadlock_sentence(trace))
+    lines.append(f"in all: {_totals(trace)} ({trace.clock} seconds)")
+    lines += _first(trace.notes, lambda note: f"note: {clean(note)}", NOTES, "and {} more note{s}")
+    return "\n".join(lines)
+
+
+def _rounded(trace: Trace) -> Trace:
+    """The trace in hundredths of a millisecond: more would only be noise of the real clock."""
+
+    def near(span: _Interval) -> _Interval:
+        return span._replace(start=round(span.start, 5), end=round(span.end, 5))
+
+    lanes = (
+        replace(lane, spans=tuple(map(near, lane.spans)), held=tuple(map(near, lane.held))) for lane in trace.lanes
+    )
+    events = (event._replace(time=round(event.time, 5)) for event in trace.events)
+    return replace(trace, lanes=tuple(lanes), events=tuple(events), duration=round(trace.duration, 5))
+
+
+def _first(items: Sequence[_Item], tell: Callable[[_Item], str], most: int, rest: str) -> list[str]:
+    """Tell so many items at most, and how many more there are."""
+    more = len(items) - most
+    return [tell(item) for item in items[:most]] + [rest.format(more, s="s" if more > 1 else "")] * (more > 0)
+
+
+def _gil(trace: Trace) -> list[str]:
+    """Return a sentence on who held the GIL, where threads took turns."""
+    if not (turns := gil_turns(trace)):
+        return []
+    names = _names(list(dict.fromkeys(clean(trace.lanes[turn.lane].name) for turn in turns)))
+    usual = median(turn.end - turn.start for turn in turns)
+    return [f"the GIL: {len(turns)} turns, of {names}, {seconds(round(usual, 5))} in the median"]
+
+
+def _fullness(life: QueueLife) -> str:
+    bound = f", at most {life.maxsize}" if life.maxsize is not None else ""
+    (at, most), (_, end), name = life.most, life.steps[-1], clean(life.name)
+    return (
+        f"{name if name.startswith('queue') else f'queue {name}'}{bound}: 0 items at the start, "
+        f"{most} at most (first at {seconds(at)}), {end} at the end; {_count(life.hand_overs, 'hand-over')}"
+    )
+
+
+def lost_sentence(trace: Trace, lost: LostUpdate) -> str:
+    """Say who wrote what over whose update."""
+    write, overwritten = trace.events[lost.write], trace.events[lost.overwritten]
+    writer, other = (clean(trace.lanes[event.lane].name) for event in (write, overwritten))
+    return (
+        f"{writer} writes {clean(write.value)} over {other}'s {clean(overwritten.value)}, "
+        "which it had not seen: an update is lost"
+    )
+
+
+def lost_sentences(trace: Trace) -> list[str]:
+    """Return a sentence for each lost update, the later ones counted in one."""
+    rest = "and {} more update{s} lost in the same way"
+    return _first(lost_updates(trace), lambda lost: lost_sentence(trace, lost), LOST, rest)
+
+
+def lost_summary(trace: Trace) -> str:
+    """Say in one sentence how many updates were lost; empty when none was."""
+    if not (lost := lost_updates(trace)):
+        return ""
+    attributes = {trace.events[each.write].what for each in lost}
+    have_read: set[tuple[int, str]] = set()
+    writes = 0  # those of a thread that read before: what sets up an attribute is no update of it
+    for event in trace.events:
+        if event.kind == "read":
+            have_read.add((event.lane, event.what))
+        elif event.kind == "write" and event.what in attributes:
+            writes += (event.lane, event.what) in have_read
+    what, verb = "updates" if writes > 1 else "update", "is" if len(lost) == 1 else "are"
+    return f"{len(lost)} of {writes} {what} of {clean(', '.join(sorted(attributes)))} {verb} lost"
+
+
+def deadlock_sentence(trace: Trace) -> str:
+    """Say who waits for whom for ever."""
+    cycle = deadlock_cycle(trace)
+    waits = _first(cycle or trace.waits, _waits_for, LOST, "and {} more")
+    start = "deadlock, nobody can go on: " if cycle else "deadlock, nobody is left to end these waits: "
+    return start + "; ".join(waits)
+
+
+def seconds(value: float) -> str:
+    """Return a time in seconds with at most six digits."""
+    return f"{round(value, 9):.6g} s"
+
+
+def _waits_for(wait: Wait) -> str:
+    where = f" (line {wait.line})" if wait.line is not None else ""
+    is_lock = wait.holder is not None and wait.what != f"the end of {wait.holder}"
+    holder = f", held by {clean(wait.holder or '')}" if is_lock else ""
+    return f"{clean(wait.thread)} waits for {clean(wait.what)}{holder}{where}"
+
+
+def _life(trace: Trace, index: int, lane: Lane) -> str:
+    endless = endless_wait(lane)
+    done = [
+        _doing(span, span is endless)
+        for span in lane.spans
+        if span.end > span.start or span.state in ("waiting", "blocked")
+    ]
+    items = _first(_summed(done), str, ITEMS, "and {} more")
+    items = items or ["runs without waiting" if lane.spans else "does nothing"]
+    items += _holding(trace, index, lane)
+    failed = [event for event in trace.events if event.lane == index and event.kind == "failed"]
+    items += _first(
+        failed, lambda event: f"a call in it raises {_error(event)}", NOTES, "and {} more call{s} in it raised"
+    )
+    match lane.ending:
+        case "raised":
+            error = next((e for e in trace.events if e.lane == index and e.kind == "error"), None)
+            items.append(f"ends with {_error(error) if error else 'an exception'}")
+        case "abandoned":
+            items.append(f"abandoned at {seconds(lane.end)}, as the program ends and it is a daemon")
+        case "stopped":
+            items.append(f"stopped at {seconds(lane.end)}")
+        case "goes on":
+            items.append(f"goes on after {seconds(lane.end)}, which is not shown")
+    return "; ".join(items)
+
+
+def _error(event: TraceEvent) -> str:
+    return ": ".join(clean(part) for part in (event.what, event.value) if part) or "an exception"
+
+
+def _doing(span: Span, endless: bool) -> str:
+    lasted = "for ever" if endless else seconds(span.end - span.start)
+    label = clean(span.label)
+    where = f" (line {span.line})" if span.line is not None else ""
+    match span.state:
+        case "running" if label:
+            return f"computes {lasted}{where}"
+        case "running":
+            return f"runs {lasted}{where}"
+        case "ready" if label:
+            return f"{label}, {lasted}{where}"
+        case "ready":
+            return f"ready to run {lasted}"
+        case "sleeping":
+            return f"sleeps {lasted}{where}"
+        case "waiting":
+            return f"{label or 'waits for a lock'}, {lasted}{where}"
+        case "blocked" if label.startswith("waits "):
+            return f"{label}, {lasted}{where}"
+        case "blocked":
+            return f"blocked in {label} {lasted}{where}" if label else f"blocked {lasted}{where}"
+
+
+def _holding(trace: Trace, index: int, lane: Lane) -> Iterable[str]:
+    for lock in dict.fromkeys(held.lock for held in lane.held):
+        held = [each for each in lane.held if each.lock == lock]
+        if len(held) == 1:
+            yield f"holds {clean(lock)} {_from_to(held[0], trace, index)}"
+        else:
+            yield f"holds {clean(lock)} {len(held)} times, {seconds(sum(h.end - h.start for h in held))} in all"
+
+
+def _from_to(held: Held, trace: Trace, index: int) -> str:
+    for_ever = trace.lanes[index].ending == "deadlocked" and held.end >= trace.lanes[index].end
+    if for_ever or trace.waits and held.end >= trace.duration:  # until the deadlock, or let go in that very instant
+        for last in [e for e in trace.events if e.kind in ("acquire", "release") and e.what == held.lock][-1:]:
+            for_ever = (last.kind, last.lane) == ("acquire", index)
+    if for_ever:
+        return f"from {seconds(held.start)} for ever"
+    return f"from {seconds(held.start)} to {seconds(held.end)}" if held.end > held.start else "for an instant"
+
+
+def _summed(items: Sequence[str]) -> list[str]:
+    """Tell a repeated run of up to four items once, and how often."""
+    told: list[str] = []
+    at = 0
+    while at < len(items):
+        best, period = 1, 1
+        for length in range(1, 5):
+            times, block = 1, items[at : at + length]
+            while items[at + times * length : at + (times + 1) * length] == block:
+                times += 1
+            if times > 1 and times * length > best * period:
+                best, period = times, length
+        block = items[at : at + period]
+        told += [f"{best} times ({'; '.join(block)})"] if best > 1 else block
+        at += best * period
+    return told
+
+
+def _names(names: Sequence[str]) -> str:
+    if len(names) <= 3:
+        return ", ".join(names)
+    return f"{names[0]}, {names[1]}, ..., {names[-1]} ({len(names)} threads, all the same)"
+
+
+def _totals(trace: Trace) -> str:
+    states = {span.state for lane in trace.lanes for span in lane.spans}
+    totals = [f"{state} {seconds(total)}" for state, total in trace.seconds_in.items() if state in states]
+    return ", ".join([*totals, f"duration {seconds(trace.duration)}"])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
