@@ -1,15 +1,15 @@
 """What a lane shows of itself: its states, the locks it holds, how it ended."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from math import inf
 from typing import NamedTuple
 
 from ..story.causality import endless_wait
-from ..trace import Held, Lane, Span, State, Trace
+from ..trace import Held, Lane, Span, State, Trace, TraceEvent
 from .lettering import fit, printable, width
-from .shapes import INK, LETTERS, SMALL, Label, Picture, Row
+from .shapes import INK, LETTERS, SMALL, About, Label, Picture, Row
 
 TICK, STRIPE, STRIPES = 3.0, 4.0, 3
 OUTLINE = 0.9  # width of a box's outline, half of which stands outside
@@ -17,6 +17,9 @@ APART, FEW = 20.0, 4  # of what is shown wider than it is, so many may begin clo
 ASIDE = 12.0  # from the end of a stripe to its name, at most
 LEAST_CUT = 14  # letters that a label keeps which is cut
 LEAST_WORD = 4  # letters of a word that stands for its label: "waits" and "work" do, "off" of "off the CPU" does not
+
+
+WAITS = ("waiting", "blocked", "ready")
 
 
 class Holding(NamedTuple):
@@ -27,23 +30,26 @@ class Holding(NamedTuple):
     locks: tuple[str, ...]
 
 
-def add_bar(picture: Picture, row: Row, lane: Lane, stop: float) -> int:
+def add_bar(picture: Picture, row: Row, lane: Lane, stop: float, let_go: Mapping[float, str]) -> int:
     """Add a lane's states; return how many spans are too narrow to be shown one by one.
 
-    Waits without an end reach to `stop` (pixels).  Running for no time at all is shown as a tick.
+    Waits without an end reach to `stop` (pixels).  Running for no time at all is shown as a tick.  `let_go` says who
+    let the thread go on, by when (seconds).
     """
-    bar = _Bar(picture, row)
+    bar = _Bar(picture, row, lane.name)
     endless = endless_wait(lane)
     for span in lane.spans:
         for_ever = span is endless
         left, right = picture.x(span.start), stop if for_ever else picture.x(span.end)
         if span.start == span.end and not for_ever:
             if span.state == "running":
-                bar.tick(left)
+                bar.tick(span, left)
         elif right - left < 1:
-            bar.narrow(span.state, left, right)
+            bar.narrow(span, left, right)
         else:
-            bar.just(span.state, bar.merge(left), right)
+            because = let_go.get(span.end, "") if span.state in WAITS else ""
+            about = About(lane.name, _doing(span), span.start, inf if for_ever else span.end, span.line, because)
+            bar.just(span.state, bar.merge(left), right, about)
             _label(picture, row, span, left, right if not for_ever else stop - _circle_room(picture))
     bar.merge()
     return bar.merged
@@ -52,26 +58,29 @@ def add_bar(picture: Picture, row: Row, lane: Lane, stop: float) -> int:
 class _Bar:
     """A lane's boxes.  Nothing in it may seem to take much more of the time than it does."""
 
-    def __init__(self, picture: Picture, row: Row) -> None:
-        self._boxes, self._row = picture.boxes, row
-        self._narrow: list[tuple[State, float, float]] = []
+    def __init__(self, picture: Picture, row: Row, name: str) -> None:
+        self._boxes, self._about, self._row, self._name = picture.boxes, picture.about, row, name
+        self._narrow: list[tuple[Span, float, float]] = []
         self._owed: dict[State, float] = defaultdict(float)  # pixels of narrow spans that are not shown yet
         self._last, self._crowd = -APART, 0  # of what is shown wider than it is, or would be, close to one another
         self.merged = 0
 
-    def box(self, state: State, left: float, right: float) -> None:
-        self._boxes[state].append((left, self._row.top, right, self._row.bottom))
+    def box(self, state: State, left: float, right: float, about: About) -> None:
+        box = left, self._row.top, right, self._row.bottom
+        self._boxes[state].append(box)
+        self._about[box] = about
 
-    def just(self, state: State, left: float, right: float) -> None:
+    def just(self, state: State, left: float, right: float, about: About) -> None:
         """Add a box that looks no wider than it is: the outline of running has the colour of what is in it."""
         inside = OUTLINE / 2 if state == "running" and right - left < APART / 2 else 0.0
-        self.box(state, left + inside, right - inside)
+        self.box(state, left + inside, right - inside, about)
 
-    def tick(self, x: float) -> None:
+    def tick(self, span: Span, x: float) -> None:
         if x - self._last < 1:
             return  # under the tick before
         if self._may_widen(x):
-            self.box("running", x - TICK / 2, x + TICK / 2)
+            about = About(self._name, _doing(span), span.start, span.end, span.line)
+            self.box("running", x - TICK / 2, x + TICK / 2, about)
         else:
             self.merged += 1
 
@@ -81,10 +90,10 @@ class _Bar:
         self._crowd = self._crowd + 1 if apart < APART else 1
         return self._crowd <= FEW and apart >= 2 * TICK
 
-    def narrow(self, state: State, left: float, right: float) -> None:
+    def narrow(self, span: Span, left: float, right: float) -> None:
         if self._narrow and left > self._narrow[-1][2]:
             self.merge()
-        self._narrow.append((state, left, right))
+        self._narrow.append((span, left, right))
         if right - self._narrow[0][1] >= 1:
             self.merge()
 
@@ -92,10 +101,10 @@ class _Bar:
         """Show the narrow spans so far as one; return where what follows them begins, as it may have to cover them."""
         if not self._narrow:
             return following
-        for state, left, right in self._narrow:
-            self._owed[state] += right - left
-        most = max((state for state, _, _ in self._narrow), key=self._owed.__getitem__)
-        count, (_, left, _), (_, _, right) = len(self._narrow), self._narrow[0], self._narrow[-1]
+        for span, left, right in self._narrow:
+            self._owed[span.state] += right - left
+        most = max((span.state for span, _, _ in self._narrow), key=self._owed.__getitem__)
+        count, (first, left, _), (last, _, right) = len(self._narrow), self._narrow[0], self._narrow[-1]
         self._narrow.clear()
         widened = right - left < 1 and self._may_widen(left)
         if right - left < 1 and not widened and self._owed[most] < 1:
@@ -104,11 +113,18 @@ class _Bar:
         self.merged += count if count > 1 else 0
         right = max(right, left + 1)
         self._owed[most] = max(self._owed[most] - (right - left), 0.0)
-        boxes = self._boxes[most]
+        boxes, since = self._boxes[most], first.start
         if boxes and boxes[-1][1:3] == (self._row.top, left):
-            left = boxes.pop()[0]
-        (self.box if widened else self.just)(most, left, right)
+            before = boxes.pop()
+            left, since = before[0], self._about.pop(before).start
+        what = _doing(first) if count == 1 and since == first.start else f"mostly {most}, in short intervals"
+        about = About(self._name, what, since, last.end, first.line)
+        (self.box if widened else self.just)(most, left, right, about)
         return following
+
+
+def _doing(span: Span) -> str:
+    return f"{span.state}: {span.label}" if span.label else span.state
 
 
 def _circle_room(picture: Picture) -> float:
@@ -232,16 +248,27 @@ def add_failures(picture: Picture, row: Row, trace: Trace) -> None:
     """Mark where a call that a pool made raised: its worker goes on, and nothing else would show it."""
     for event in trace.events:
         if event.kind == "failed" and event.lane == row.lane:
-            picture.marks["error"].append((picture.x(event.time), row.middle))
+            mark = picture.x(event.time), row.middle
+            picture.marks["error"].append(mark)
+            picture.about[mark] = _raised(trace, event)
 
 
-def add_ending(picture: Picture, row: Row, lane: Lane, told: str) -> None:
+def _raised(trace: Trace, event: TraceEvent) -> About:
+    error = ": ".join(filter(None, (event.what, event.value)))
+    return About(trace.lanes[event.lane].name, f"raises {error}", event.time, event.time, event.line)
+
+
+def add_ending(picture: Picture, row: Row, trace: Trace, told: str) -> None:
     """Tear off a lane that did not end by itself, cross out one that raised, and say so."""
     if not told:
         return
+    lane = trace.lanes[row.lane]
     x = picture.x(lane.end)
     if lane.ending == "raised":
         picture.marks["error"].append((x, row.middle))
+        for event in trace.events:
+            if event.kind == "error" and event.lane == row.lane:
+                picture.about[x, row.middle] = _raised(trace, event)
     else:
         teeth = 6
         step = (row.bottom - row.top) / teeth

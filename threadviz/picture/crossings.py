@@ -8,7 +8,7 @@ from ..story.causality import deadlock_cycle, hand_overs, lost_updates, shared_a
 from ..story.words import lost_summary
 from ..trace import Span, Trace, TraceEvent
 from .lettering import fit, printable, width
-from .shapes import GREY, LETTERS, ORANGE, SMALL, Label, MarkKind, Picture, Point
+from .shapes import GREY, LETTERS, ORANGE, SMALL, About, Label, MarkKind, Picture, Point
 
 MOST_ARROWS, SHORTEST_WAIT = 30, 3.0
 MARK = 11.0  # from one mark to the next
@@ -32,18 +32,18 @@ def add_arrows(picture: Picture, trace: Trace) -> int:
                 items.append((cause, effect))
     wakes.sort(key=lambda wake: -wake[0])
     for _, cause, effect in wakes[:MOST_ARROWS]:
-        _hand_over(picture, cause, effect, at)
+        _hand_over(picture, trace, cause, effect, at)
     room = max(0, MOST_ARROWS - len(wakes))
     parents: dict[float, int] = {}
     for cause, effect in starts[:room]:
         since = trace.lanes[effect.lane].start
         if parents.setdefault(since, cause.lane) == cause.lane:
-            _start(picture, cause, effect.lane, since, at)
+            _start(picture, trace, cause, effect.lane, since, at)
         else:  # at the same moment another one started threads: two stems would seem to be one
-            _hand_over(picture, cause, effect, at)
+            _hand_over(picture, trace, cause, effect, at)
     room = max(0, room - len(starts))
     for cause, effect in items[:room]:
-        _hand_over(picture, cause, effect, at)
+        _hand_over(picture, trace, cause, effect, at)
     return max(0, len(wakes) + len(starts) + len(items) - MOST_ARROWS)
 
 
@@ -67,22 +67,41 @@ def _waited(waits: list[Span], until: float, scale: float) -> float:
     return (min(waits[at - 1].end, until) - waits[at - 1].start) * scale
 
 
-def _hand_over(picture: Picture, cause: TraceEvent, effect: TraceEvent, at: dict[int, int]) -> None:
+def let_go_by(trace: Trace) -> dict[int, dict[float, str]]:
+    """Return who let a thread go on, by the thread's lane and the time (seconds)."""
+    told: dict[int, dict[float, str]] = defaultdict(dict)
+    for over in hand_overs(trace):
+        cause, effect = trace.events[over.cause], trace.events[over.effect]
+        how = ": ".join(filter(None, (cause.kind, cause.what)))
+        line = f", line {cause.line}" if cause.line is not None else ""
+        told[effect.lane][effect.time] = f"{trace.lanes[cause.lane].name} ({how}{line})"
+    return told
+
+
+def _arrow_about(trace: Trace, cause: TraceEvent, lane: int, end: float, what: str) -> About:
+    return About(trace.lanes[cause.lane].name, what.format(trace.lanes[lane].name), cause.time, end, cause.line)
+
+
+def _hand_over(picture: Picture, trace: Trace, cause: TraceEvent, effect: TraceEvent, at: dict[int, int]) -> None:
     i, j = at[cause.lane], at[effect.lane]
     down = i < j
     tail = picture.x(cause.time), picture.rows[i].bottom if down else picture.rows[i].top
     head = picture.x(effect.time), picture.rows[j].top - 1 if down else picture.rows[j].bottom + 1
     picture.arrows.append((tail, head))
+    what = {"begin": "starts {}", "get": f"hands an item of {effect.what} to {{}}"}.get(effect.kind, "lets {} go on")
+    picture.about[tail, head] = _arrow_about(trace, cause, effect.lane, effect.time, what)
     _keep_clear(picture, i, j, tail, head)
 
 
-def _start(picture: Picture, cause: TraceEvent, child: int, since: float, at: dict[int, int]) -> None:
+def _start(picture: Picture, trace: Trace, cause: TraceEvent, child: int, since: float, at: dict[int, int]) -> None:
     """Point at where the child's lane begins: it may have to wait before its first step."""
     i, j = at[cause.lane], at[child]
     x, begin = picture.x(cause.time), picture.x(since)
     from_y, to_y = picture.rows[i].middle, picture.rows[j].middle
     picture.stems.append([(x, from_y), (begin - STEM, from_y), (begin - STEM, to_y)])
-    picture.arrows.append(((begin - STEM, to_y), (begin - 1, to_y)))
+    arrow = (begin - STEM, to_y), (begin - 1, to_y)
+    picture.arrows.append(arrow)
+    picture.about[arrow] = _arrow_about(trace, cause, child, since, "starts {}")
     _keep_clear(picture, i, j, (begin - STEM, from_y), (begin - STEM, to_y))
 
 
@@ -128,9 +147,10 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
                 without += 1
                 continue
             event = trace.events[index]
-            picture.marks[kinds.get(index, "read" if event.kind == "read" else "write")].append(
-                (x, picture.rows[i].top - 8)
-            )
+            kind: MarkKind = kinds.get(index, "read" if event.kind == "read" else "write")
+            mark = x, picture.rows[i].top - 8
+            picture.marks[kind].append(mark)
+            picture.about[mark] = _mark_about(trace, event, kind)
             picture.taken["above", i].append((x - 5, x + 5))
             placed.append((i, index, x))
 
@@ -148,6 +168,14 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
     notes = [lost_summary(trace)] if unsaid else []
     what = "more read or write is not marked" if without == 1 else "more reads and writes are not marked"
     return [*notes, f"{without} {what}"] if without else notes
+
+
+def _mark_about(trace: Trace, event: TraceEvent, kind: MarkKind) -> About:
+    value = f" = {event.value}" if event.value else ""
+    more = f": {kind}" if kind not in ("read", "write") else ""
+    return About(
+        trace.lanes[event.lane].name, f"{event.kind}s {event.what}{value}{more}", event.time, event.time, event.line
+    )
 
 
 def _side_by_side(wanted: list[float], taken: list[Point], right: float) -> list[float | None]:

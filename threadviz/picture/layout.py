@@ -8,7 +8,7 @@ from ..story.causality import deadlock_cycle, endless_wait, gil_turns, shared_at
 from ..story.words import deadlock_sentence
 from ..trace import STATES, Held, Lane, Span, State, Trace
 from .bars import STRIPE, STRIPES, Holding, add_bar, add_ending, add_failures, add_held, ending, holdings
-from .crossings import add_arrows, add_deadlock, add_marks
+from .crossings import add_arrows, add_deadlock, add_marks, let_go_by
 from .lettering import fit_middle, printable, width, wrap
 from .shapes import LETTERS, PAD, SMALL, Label, Picture, Row, counted
 from .strips import GIL_NAME, add_strips, name_labels, strip_names, strips_height
@@ -59,6 +59,8 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
     else:
         picture.axis, picture.ticks = f"{trace.clock} seconds", _ticks(until, picture.scale)
 
+    picture.outputs = [picture.x(event.time) for event in trace.events if event.kind == "output"]
+
     if dies:
         times = [event.time for event in trace.events if event.kind == "deadlock"]
         picture.dead = picture.x(times[0] if times else end)
@@ -66,7 +68,8 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
         picture.notes.append(deadlock_sentence(trace))
     if left_out := len(trace.lanes) - len(picture.rows):
         picture.notes.append(counted(left_out, f"of {len(trace.lanes)} threads {{are}} not shown"))
-    merged = sum(add_bar(picture, row, trace.lanes[row.lane], stop) for row in picture.rows)
+    let_go = let_go_by(trace)
+    merged = sum(add_bar(picture, row, trace.lanes[row.lane], stop, let_go[row.lane]) for row in picture.rows)
     if merged:
         picture.notes.append(counted(merged, "interval{s} narrower than a pixel {are} merged"))
     if without := add_arrows(picture, trace):
@@ -77,7 +80,7 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
     picture.notes += add_marks(picture, trace)
     for row, told in zip(picture.rows, endings, strict=True):
         add_failures(picture, row, trace)
-        add_ending(picture, row, trace.lanes[row.lane], told)
+        add_ending(picture, row, trace, told)
     if picture.height > picture.lanes_end:
         picture.notes += add_strips(picture, trace, picture.lanes_end, end, stop if dies else None)
     elif strips_height(trace):

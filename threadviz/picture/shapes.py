@@ -17,7 +17,19 @@ ORANGE, GREY, INK = "#B04A00", "#444444", "#222222"
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
+Arrow = tuple[Point, Point]  # tail, head
 MarkKind = Literal["read", "write", "stale read", "lost write", "stale write", "error"]
+
+
+class About(NamedTuple):
+    """What is told of a bar, a mark or an arrow under the pointer; times in seconds, on the trace's clock."""
+
+    thread: str
+    what: str  # "sleeping: sleep 0.1", "reads stock = 5", "lets clerk go on"
+    start: float
+    end: float
+    line: int | None = None  # of the learner's code
+    because: str = ""  # who let the thread go on
 
 
 class Label(NamedTuple):
@@ -76,14 +88,16 @@ class Picture:
     boxes: dict[State, list[Box]] = field(default_factory=lambda: defaultdict(list))
     held: list[Box] = field(default_factory=list)
     depth: list[Box] = field(default_factory=list)  # of queues
-    arrows: list[tuple[Point, Point]] = field(default_factory=list)
+    arrows: list[Arrow] = field(default_factory=list)
     stems: list[list[Point]] = field(default_factory=list)  # from a parent to where its child's arrow starts
-    circle: list[tuple[Point, Point]] = field(default_factory=list)  # who waits for whom in a deadlock
+    circle: list[Arrow] = field(default_factory=list)  # who waits for whom in a deadlock
     torn: list[list[Point]] = field(default_factory=list)
     marks: dict[MarkKind, list[Point]] = field(default_factory=lambda: defaultdict(list))
     labels: list[Label] = field(default_factory=list)
     legend: list[tuple[str, Point]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    about: dict[Box | Point | Arrow, About] = field(default_factory=dict)  # what is told of a box, a mark, an arrow
+    outputs: list[float] = field(default_factory=list)  # where each line of the log was printed
     dead: float | None = None  # where nobody could go on any more
     taken: dict[tuple[str, int], list[Point]] = field(default_factory=lambda: defaultdict(list))
 
