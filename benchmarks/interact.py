@@ -30,8 +30,8 @@ def busy(sleep=0.1):
     for thread in threads:
         thread.join()
 
-COLOURS = {"running": "#0072B2", "ready": "#33BBEE", "sleeping": "#DDDDDD", "waiting": "#882255", "blocked": "#CC79A7"}
-HATCHES = {"waiting": "////", "blocked": "...."}
+COLOURS = {"running": "#0072B2", "ready": "#33BBEE", "sleeping": "#DDDDDD", "blocked": "#CC79A7"}
+HATCHES = {"blocked": "...."}
 
 def plain(scenario):
     def draw(**values):

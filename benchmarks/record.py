@@ -75,7 +75,7 @@ def recorded(program: Program) -> Measured:
         taken.append(time.perf_counter() - began)
 
     run = tv.record(scenario)
-    waits = [span for lane in run.trace.lanes for span in lane.spans if span.state == "waiting"]
+    waits = [span for lane in run.trace.lanes for span in lane.spans if span.on == "lock"]
     return taken[0], f"{len(waits)} waits, {sum('held by' in span.label for span in waits)} with an owner"
 
 

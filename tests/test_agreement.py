@@ -231,8 +231,8 @@ def test_wait_for_a_condition_names_who_notified_and_then_who_holds_its_lock_in_
 
     hurry(monkeypatch, FASTER)
     for run in (tv.record(hand_over), tv.simulate(hand_over)):
-        spans = [(span.state, span.label) for span in run.trace.lanes[1].spans if span.state in ("blocked", "waiting")]
-        assert spans == [("blocked", "Condition.wait"), ("waiting", "waits for ready, held by MainThread")]
+        spans = [(span.on, span.label) for span in run.trace.lanes[1].spans if span.state == "blocked"]
+        assert spans == [("", "Condition.wait"), ("lock", "waits for ready, held by MainThread")]
         events = run.trace.events
         told = [
             (event.kind, events[event.cause].kind, events[event.cause].what)

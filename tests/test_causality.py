@@ -31,7 +31,7 @@ def accesses(*steps: str) -> Trace:
 
 
 def waiting(*pairs: str) -> Trace:
-    waits = tuple(Wait(pair[0], "lock", pair[1:] or None) for pair in pairs)
+    waits = tuple(Wait(pair[0], "lock", pair[1:] or None, on="lock") for pair in pairs)
     return Trace((), waits=waits)
 
 
@@ -136,10 +136,10 @@ def test_attribute_set_up_before_the_others_begin_is_a_constant():
 
 
 def test_deadlocked_lane_gets_the_wait_that_began_in_the_last_instant():
-    lane = Lane("A", (Span("waiting", 0, 1, "waits for x"), Span("running", 1, 1)), ending="deadlocked")
-    (mended,) = with_endless_waits(Trace((lane,), waits=(Wait("A", "b", "B", 7),))).lanes
+    lane = Lane("A", (Span("blocked", 0, 1, "waits for x", on="lock"), Span("running", 1, 1)), ending="deadlocked")
+    (mended,) = with_endless_waits(Trace((lane,), waits=(Wait("A", "b", "B", 7, "lock"),))).lanes
     assert endless_wait(lane) is None
-    assert mended.spans == (*lane.spans, Span("waiting", 1, 1, "waits for b, held by B", 7))
+    assert mended.spans == (*lane.spans, Span("blocked", 1, 1, "waits for b, held by B", 7, "lock"))
     assert endless_wait(mended) is mended.spans[-1]
 
 

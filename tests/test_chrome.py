@@ -151,7 +151,7 @@ def test_arrows_show_who_handed_over_to_whom():
 
 
 def test_wait_for_a_lock_names_its_owner():
-    waits = [entry["args"] for entry in entries(run_of(programs.no_race), "X") if entry["name"] == "waiting"]
+    waits = [entry["args"] for entry in entries(run_of(programs.no_race), "X") if entry["args"].get("lock")]
     line = programs.LockedDatabase.update.__code__.co_firstlineno + 1
     lock, owner = "shared._lock", "ThreadPoolExecutor-0_0"
     assert waits == [{"label": f"waits for {lock}, held by {owner}", "line": line, "lock": lock, "owner": owner}]
@@ -171,7 +171,7 @@ def test_deadlock_is_told_and_its_waits_last_for_ever():
     assert written(trace)["otherData"]["deadlock"].startswith("deadlock, nobody can go on: Thread-1 (pay) waits for b")
     assert [mark["name"] for mark in entries(trace, "i") if mark["s"] == "g"] == ["deadlock"]
     endless = [(entry["name"], rows(trace)[entry["tid"]]) for entry in entries(trace, "X") if "lasts" in entry["args"]]
-    assert endless == [("blocked", "MainThread"), ("waiting", "Thread-1 (pay)"), ("waiting", "Thread-2 (refund)")]
+    assert endless == [("blocked", "MainThread"), ("blocked", "Thread-1 (pay)"), ("blocked", "Thread-2 (refund)")]
 
 
 def test_clock_title_and_notes_are_told():
@@ -230,12 +230,14 @@ def test_names_are_written_as_they_are(tmp_path):
 
 
 def test_half_a_character_breaks_no_file():
-    lane = Lane("\ud800", (Span("waiting", 0, 1, "waits for \ud800, held by \ud800"),), (Held("\ud800", 0, 1),))
+    lane = Lane(
+        "\ud800", (Span("blocked", 0, 1, "waits for \ud800, held by \ud800", on="lock"),), (Held("\ud800", 0, 1),)
+    )
     events = (TraceEvent(0, 0, "error", "\ud800", "\ud800"), TraceEvent(0, 0, "release", "\ud800", cause=0))
     json.dumps(trace_events(Trace((lane,), events, 1, notes=("\ud800",)), "\ud800"), ensure_ascii=False).encode("utf-8")
 
 
 def test_owner_with_an_odd_name_is_told_whole():
-    lane = Lane("A", (Span("waiting", 0, 1, "waits for lock, held by Bob, held by Eve"),))
+    lane = Lane("A", (Span("blocked", 0, 1, "waits for lock, held by Bob, held by Eve", on="lock"),))
     (state,) = [each for each in trace_events(Trace((lane,), (), 1))["traceEvents"] if each.get("cat") == "state"]
     assert (state["args"]["lock"], state["args"]["owner"]) == ("lock", "Bob, held by Eve")

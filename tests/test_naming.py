@@ -130,7 +130,7 @@ def test_wait_names_all_who_held_the_lock_meanwhile(verb):
 
     run = verb(three)
     first, second, _ = (lane.name for lane in run.trace.lanes[1:])
-    waited = next(span for span in run.trace.lanes[3].spans if span.state == "waiting")
+    waited = next(span for span in run.trace.lanes[3].spans if span.on == "lock")
     assert waited.label == f"waits for lock, held by {first}, then {second}"
 
 

@@ -72,7 +72,7 @@ def test_waiter_is_shown_with_the_owner_of_the_lock_and_the_hand_over():
         programs.run_all(threading.Thread(target=first, name="a"), threading.Thread(target=second, name="b"))
 
     run = tv.record(locked)
-    (wait,) = spans(run, "b", "waiting")
+    (wait,) = spans(run, "b", "blocked")
     assert wait.label == "waits for lock, held by a"
     assert wait.end - wait.start > TICK / 2
     (held,) = lane(run, "a").held
@@ -481,7 +481,7 @@ def owners(run):
     """For each wait for a lock: its lane's name, the span, and who held the lock, going by the label."""
     for lane in run.trace.lanes:
         for span in lane.spans:
-            if span.state == "waiting":
+            if span.on == "lock":
                 yield lane.name, span, span.label.rpartition(", held by ")[2] if ", held by " in span.label else None
 
 
@@ -529,7 +529,7 @@ def slowed(lock, step, name, then=lambda: real.sleep(2 * TICK)):
         if threading.current_thread().name == name:
             stands.release()
             deadline = time.perf_counter() + 100 * TICK
-            while not any(track.waiting and track.waiting[1][0] == "waiting" for track in recorder.Recorder.newest.all):
+            while not any(track.waiting and track.waiting[1].on == "lock" for track in recorder.Recorder.newest.all):
                 assert time.perf_counter() < deadline
                 real.sleep(0.001)
             then()

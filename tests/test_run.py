@@ -292,7 +292,7 @@ def test_lock_whose_maker_was_kept_before_the_run_is_seen(verb, make):
         run = verb(contend, make)
     finally:
         locks_by_name.clear()
-    waits = [span for lane in run.trace.lanes for span in lane.spans if span.state == "waiting"]
+    waits = [span for lane in run.trace.lanes for span in lane.spans if span.on == "lock"]
     assert (run.outcome, len(waits)) == ("None", 1)
     assert [len(lane.held) for lane in run.trace.lanes] == [0, 1, 1]
     assert sum(span.state == "sleeping" for lane in run.trace.lanes for span in lane.spans) == 2

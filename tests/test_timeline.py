@@ -418,8 +418,8 @@ def test_attribute_of_one_thread_alone_is_not_marked():
 def test_endless_waits_reach_beyond_the_moment_of_the_deadlock():
     picture = lay_out(traces.deadlock(), 700)
     assert picture.dead == pytest.approx(picture.x(0.1))
-    assert len(picture.boxes["waiting"]) == 2
-    for left, _, right, _ in picture.boxes["waiting"]:
+    assert len(picture.boxes["lock"]) == 2
+    for left, _, right, _ in picture.boxes["lock"]:
         assert right - left > 100
     assert max(picture.ticks) == pytest.approx(0.1)
     assert len(picture.circle) == 2
@@ -429,7 +429,7 @@ def test_endless_waits_reach_beyond_the_moment_of_the_deadlock():
 def test_endless_wait_that_takes_no_time_begins_when_its_lock_is_held():
     picture = lay_out(traces.deadlock_at_once(), 700)
     held_by_two = picture.x(6)
-    assert [left for left, *_ in picture.boxes["waiting"]] == [held_by_two, held_by_two]
+    assert [left for left, *_ in picture.boxes["lock"]] == [held_by_two, held_by_two]
     one = [box for box in picture.boxes["running"] if box[1] == picture.rows[1].top]
     assert [(left, right) for left, _, right, _ in one] == [(picture.x(2), picture.x(4))]
 
@@ -574,7 +574,12 @@ def test_value_that_cannot_be_shown_leaves_the_name_alone():
 
 def test_name_of_a_lock_stands_at_its_stripe_or_nowhere():
     work = Span("running", 0, 1)
-    waits = Span("waiting", 0, 0.55), Span("running", 0.55, 0.58), Span("waiting", 0.58, 0.62), Span("running", 0.62, 1)
+    waits = (
+        Span("blocked", 0, 0.55, on="lock"),
+        Span("running", 0.55, 0.58),
+        Span("blocked", 0.58, 0.62, on="lock"),
+        Span("running", 0.62, 1),
+    )
     above, holder, below = Lane("above", (work,)), Lane("A", (work,), (Held("lock", 0.5, 0.55),)), Lane("B", waits)
     events = (
         TraceEvent(0.55, 1, "release", "lock"),

@@ -30,13 +30,13 @@ def test_deadlock_is_told_with_its_circle_and_what_lasts_for_ever():
         "holds b from 0 s for ever",
         "deadlock, nobody can go on: Thread-1 (pay) waits for b, held by Thread-2 (refund) (line 9); "
         "Thread-2 (refund) waits for a, held by Thread-1 (pay) (line 9)",
-        "in all: running 0 s, sleeping 0.2 s, waiting 0 s, blocked 0.1 s, duration 0.1 s (virtual seconds)",
+        "in all: running 0 s, sleeping 0.2 s, blocked 0.1 s, duration 0.1 s (virtual seconds)",
     ]
 
 
 @pytest.mark.parametrize("at", [0.0, 0.4])
 def test_lock_that_a_finished_thread_leaves_locked_is_held_for_ever_in_a_deadlock(at):
-    main = Lane("MainThread", (Span("waiting", at, at, "waits for l, held by dead"),), ending="deadlocked")
+    main = Lane("MainThread", (Span("blocked", at, at, "waits for l, held by dead", on="lock"),), ending="deadlocked")
     dead = Lane("dead", (Span("running", 0, 0),), (Held("l", 0, at), Held("m", 0, at)))
     events = (
         TraceEvent(0, 1, "acquire", "l"),
@@ -44,7 +44,9 @@ def test_lock_that_a_finished_thread_leaves_locked_is_held_for_ever_in_a_deadloc
         TraceEvent(at, 1, "release", "m"),
         TraceEvent(at, 0, "deadlock"),
     )
-    line = describe(Trace((main, dead), events, at, waits=(Wait("MainThread", "l", "dead"),))).splitlines()[1]
+    line = describe(Trace((main, dead), events, at, waits=(Wait("MainThread", "l", "dead", on="lock"),))).splitlines()[
+        1
+    ]
     let_go = "from 0 s to 0.4 s" if at else "for an instant"
     assert line == f"dead: runs without waiting; holds l from 0 s for ever; holds m {let_go}"
 
@@ -63,7 +65,7 @@ def test_lock_let_go_in_the_instant_of_a_deadlock_is_not_held_for_ever_by_who_wa
 
 
 def test_end_of_a_thread_is_waited_for_and_not_held():
-    waits = (Wait("A", "the end of B", "B", 3), Wait("B", "the end of A", "A"))
+    waits = (Wait("A", "the end of B", "B", 3, "thread"), Wait("B", "the end of A", "A", on="thread"))
     assert describe(Trace((), waits=waits)).splitlines()[1] == (
         "deadlock, nobody can go on: A waits for the end of B (line 3); B waits for the end of A"
     )

@@ -1,6 +1,6 @@
 """Small traces, made by hand, for the tests of drawing, describing and explaining."""
 
-from threadviz.trace import Held, Lane, Span, Trace, TraceEvent, Wait
+from threadviz.trace import Held, Lane, On, Span, State, Trace, TraceEvent, Wait
 
 
 def race(workers: int = 2, sleep: float = 0.1, update: str = "value") -> Trace:
@@ -39,7 +39,7 @@ def locked(workers: int = 3, sleep: float = 0.1) -> Trace:
         events.append(TraceEvent(0, i + 1, "begin", cause=len(events) - 1))
     for i in range(workers):
         begin = i * sleep
-        before = (Span("waiting", 0, begin, f"waits for {name}, held by worker-{i - 1}"),) if i else ()
+        before = (Span("blocked", 0, begin, f"waits for {name}, held by worker-{i - 1}", on="lock"),) if i else ()
         after = (Span("running", begin, begin), Span("sleeping", begin, begin + sleep, f"sleep {sleep:g}"))
         held = (Held(name, begin, begin + sleep),)
         lanes.append(Lane(f"worker-{i}", (Span("running", 0, 0), *before, *after), held))
@@ -62,7 +62,7 @@ def deadlock(at: float = 0.1) -> Trace:
             Span("running", 0, 0),
             Span("sleeping", 0, at, f"sleep {at:g}"),
             Span("running", at, at),
-            Span("waiting", at, at, f"waits for {other}, held by {holder}", 9),
+            Span("blocked", at, at, f"waits for {other}, held by {holder}", 9, "lock"),
         )
         lanes.append(Lane(name, spans, (Held(own, 0, at),), ending="deadlocked"))
     events = (
@@ -75,9 +75,9 @@ def deadlock(at: float = 0.1) -> Trace:
         TraceEvent(at, 2, "deadlock"),
     )
     waits = (
-        Wait("MainThread", "Thread.join", "Thread-1 (pay)", 20),
-        Wait("Thread-1 (pay)", "b", "Thread-2 (refund)", 9),
-        Wait("Thread-2 (refund)", "a", "Thread-1 (pay)", 9),
+        Wait("MainThread", "Thread.join", "Thread-1 (pay)", 20, "thread"),
+        Wait("Thread-1 (pay)", "b", "Thread-2 (refund)", 9, "lock"),
+        Wait("Thread-2 (refund)", "a", "Thread-1 (pay)", 9, "lock"),
     )
     return Trace(tuple(lanes), events, at, waits=waits)
 
@@ -99,7 +99,11 @@ def deadlock_at_once() -> Trace:
         TraceEvent(0, 2, "acquire", "b"),
         TraceEvent(0, 0, "deadlock"),
     )
-    waits = (Wait("MainThread", "the end of one", "one"), Wait("one", "b", "two"), Wait("two", "a", "one"))
+    waits = (
+        Wait("MainThread", "the end of one", "one", on="thread"),
+        Wait("one", "b", "two", on="lock"),
+        Wait("two", "a", "one", on="lock"),
+    )
     return Trace(lanes, events, waits=waits)
 
 
@@ -108,9 +112,12 @@ def philosophers(count: int = 5) -> Trace:
     lanes, waits = [], []
     for i in range(count):
         wanted, holder = f"fork-{(i + 1) % count}", f"philosopher-{(i + 1) % count}"
-        spans = (Span("sleeping", 0, 1, "sleep 1"), Span("waiting", 1, 1, f"waits for {wanted}, held by {holder}"))
+        spans = (
+            Span("sleeping", 0, 1, "sleep 1"),
+            Span("blocked", 1, 1, f"waits for {wanted}, held by {holder}", on="lock"),
+        )
         lanes.append(Lane(f"philosopher-{i}", spans, (Held(f"fork-{i}", 0, 1),), ending="deadlocked"))
-        waits.append(Wait(f"philosopher-{i}", wanted, holder))
+        waits.append(Wait(f"philosopher-{i}", wanted, holder, on="lock"))
     return Trace(tuple(lanes), (TraceEvent(1, 0, "deadlock"),), 1, waits=tuple(waits))
 
 
@@ -146,13 +153,16 @@ def many(threads: int = 200) -> Trace:
 
 
 def busy(lanes: int = 8, spans: int = 50, step: float = 0.01) -> Trace:
-    """Every lane goes through all states again and again."""
-    states = ("running", "ready", "sleeping", "waiting", "blocked")
+    """Every lane goes through all states again and again, blocked on a lock and on anything else."""
+    states: tuple[tuple[State, On], ...] = (
+        ("running", ""), ("ready", ""), ("sleeping", ""), ("blocked", "lock"), ("blocked", "")
+    )  # fmt: skip
     rows = []
     for row in range(lanes):
-        marks = [
-            Span(states[(k + row) % 5], k * step, (k + 1) * step, f"{states[(k + row) % 5]} {k}") for k in range(spans)
-        ]
+        marks = []
+        for k in range(spans):
+            state, on = states[(k + row) % 5]
+            marks.append(Span(state, k * step, (k + 1) * step, f"{state} {k}", on=on))
         rows.append(Lane(f"worker-{row}", tuple(marks), (Held("lock", row * step, (row + 4) * step),)))
     return Trace(tuple(rows), duration=spans * step, clock="real")
 

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-State = Literal["running", "ready", "sleeping", "waiting", "blocked"]
-STATES: tuple[State, ...] = ("running", "ready", "sleeping", "waiting", "blocked")
+State = Literal["running", "ready", "sleeping", "blocked"]
+STATES: tuple[State, ...] = ("running", "ready", "sleeping", "blocked")
+
+# What a thread is blocked on: a lock that its code takes, the end of another thread, or anything else.
+On = Literal["", "lock", "thread"]
 
 Kind = Literal[
     "start",  # a thread started another one; `what` is the child's name
@@ -42,6 +45,7 @@ class Span(NamedTuple):  # as TraceEvent, by the thousand: a tuple is made in a 
     end: float
     label: str = ""  # what is being waited for, in words: "sleep(2)", "Queue.get", "waits for lock, held by A"
     line: int | None = None  # of the learner's code
+    on: On = ""  # of `blocked` alone
 
 
 class Held(NamedTuple):
@@ -94,6 +98,7 @@ class Wait:
     what: str
     holder: str | None = None
     line: int | None = None
+    on: On = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from math import inf
 from typing import NamedTuple
 
 from ..story.causality import endless_wait
-from ..trace import Held, Lane, Span, State, Trace, TraceEvent
+from ..trace import Held, Lane, Span, Trace, TraceEvent
 from .lettering import fit, printable, width
-from .shapes import INK, LETTERS, SMALL, About, Label, Picture, Row
+from .shapes import FILL_NAMES, INK, LETTERS, SMALL, About, Fill, Label, Picture, Row, fill
 
 TICK, STRIPE, STRIPES = 3.0, 4.0, 3
 OUTLINE = 0.9  # width of a box's outline, half of which stands outside
@@ -19,7 +19,7 @@ LEAST_CUT = 14  # letters that a label keeps which is cut
 LEAST_WORD = 4  # letters of a word that stands for its label: "waits" and "work" do, "off" of "off the CPU" does not
 
 
-WAITS = ("waiting", "blocked", "ready")
+WAITS = ("blocked", "ready")
 
 
 class Holding(NamedTuple):
@@ -49,7 +49,7 @@ def add_bar(picture: Picture, row: Row, lane: Lane, stop: float, let_go: Mapping
         else:
             because = let_go.get(span.end, "") if span.state in WAITS else ""
             about = About(lane.name, _doing(span), span.start, inf if for_ever else span.end, span.line, because)
-            bar.just(span.state, bar.merge(left), right, about)
+            bar.just(fill(span), bar.merge(left), right, about)
             _label(picture, row, span, left, right if not for_ever else stop - _circle_room(picture))
     bar.merge()
     return bar.merged
@@ -61,16 +61,16 @@ class _Bar:
     def __init__(self, picture: Picture, row: Row, name: str) -> None:
         self._boxes, self._about, self._row, self._name = picture.boxes, picture.about, row, name
         self._narrow: list[tuple[Span, float, float]] = []
-        self._owed: dict[State, float] = defaultdict(float)  # pixels of narrow spans that are not shown yet
+        self._owed: dict[Fill, float] = defaultdict(float)  # pixels of narrow spans that are not shown yet
         self._last, self._crowd = -APART, 0  # of what is shown wider than it is, or would be, close to one another
         self.merged = 0
 
-    def box(self, state: State, left: float, right: float, about: About) -> None:
+    def box(self, state: Fill, left: float, right: float, about: About) -> None:
         box = left, self._row.top, right, self._row.bottom
         self._boxes[state].append(box)
         self._about[box] = about
 
-    def just(self, state: State, left: float, right: float, about: About) -> None:
+    def just(self, state: Fill, left: float, right: float, about: About) -> None:
         """Add a box that looks no wider than it is: the outline of running has the colour of what is in it."""
         inside = OUTLINE / 2 if state == "running" and right - left < APART / 2 else 0.0
         self.box(state, left + inside, right - inside, about)
@@ -102,8 +102,8 @@ class _Bar:
         if not self._narrow:
             return following
         for span, left, right in self._narrow:
-            self._owed[span.state] += right - left
-        most = max((span.state for span, _, _ in self._narrow), key=self._owed.__getitem__)
+            self._owed[fill(span)] += right - left
+        most = max((fill(span) for span, _, _ in self._narrow), key=self._owed.__getitem__)
         count, (first, left, _), (last, _, right) = len(self._narrow), self._narrow[0], self._narrow[-1]
         self._narrow.clear()
         widened = right - left < 1 and self._may_widen(left)
@@ -117,7 +117,9 @@ class _Bar:
         if boxes and boxes[-1][1:3] == (self._row.top, left):
             before = boxes.pop()
             left, since = before[0], self._about.pop(before).start
-        what = _doing(first) if count == 1 and since == first.start else f"mostly {most}, in short intervals"
+        what = (
+            _doing(first) if count == 1 and since == first.start else f"mostly {FILL_NAMES[most]}, in short intervals"
+        )
         about = About(self._name, what, since, last.end, first.line)
         (self.box if widened else self.just)(most, left, right, about)
         return following

@@ -52,7 +52,7 @@ def _waits(trace: Trace) -> dict[int, list[Span]]:
     waits: dict[int, list[Span]] = defaultdict(list)
     for i, lane in enumerate(trace.lanes):
         for span in lane.spans:
-            if span.state in ("waiting", "blocked"):
+            if span.state == "blocked":
                 waits[i].append(span)
             elif span.state == "ready" and waits[i] and waits[i][-1].end == span.start:
                 waits[i][-1] = waits[i][-1]._replace(end=span.end)

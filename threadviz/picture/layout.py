@@ -6,15 +6,14 @@ from matplotlib.ticker import MaxNLocator
 
 from ..story.causality import deadlock_cycle, endless_wait, gil_turns, shared_attributes, with_endless_waits
 from ..story.words import deadlock_sentence
-from ..trace import STATES, Held, Lane, Span, State, Trace
+from ..trace import Held, Lane, Span, Trace
 from .bars import STRIPE, STRIPES, Holding, add_bar, add_ending, add_failures, add_held, ending, holdings
 from .crossings import add_arrows, add_deadlock, add_marks, let_go_by
 from .lettering import fit_middle, printable, width, wrap
-from .shapes import LETTERS, PAD, SMALL, Label, Picture, Row, counted
+from .shapes import FILL_NAMES, LETTERS, PAD, SMALL, Fill, Label, Picture, Row, counted, fill
 from .strips import GIL_NAME, add_strips, name_labels, strip_names, strips_height
 
 MOST_LANES, ROOMY_LANES, NAME_ROOM = 40, 14, 240.0
-STATE_NAMES = dict(zip(STATES, ("running", "ready", "sleeping", "waiting for a lock", "blocked"), strict=True))
 MARK_NAMES = {
     "read": "read",
     "write": "write",
@@ -40,7 +39,7 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
     The time axis reaches to `until` seconds at least, with at most `scale` pixels a second.
     """
     trace = with_endless_waits(trace)
-    seconds_in, end = trace.seconds_in, _end(trace)
+    totals, end = _totals(trace), _end(trace)
     without_time = end == 0 and bool(trace.events)
     if without_time:
         trace = _one_after_the_other(trace)
@@ -88,11 +87,19 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
     if not trace.lanes:
         picture.labels.append(Label(wide / 2, picture.height / 2, "no thread did anything", align="center"))
     picture.notes += [printable(note) for note in trace.notes[:3]]
-    lasted = {state: _seconds(total) for state, total in seconds_in.items()}
+    lasted = {name: _seconds(total) for name, total in totals.items()}
     if dies:
-        lasted |= {span.state: "for ever" for lane in trace.lanes if (span := endless_wait(lane))}
+        lasted |= {fill(span): "for ever" for lane in trace.lanes if (span := endless_wait(lane))}
     _legend_and_notes(picture, lasted)
     return picture
+
+
+def _totals(trace: Trace) -> dict[Fill, float]:
+    totals = dict.fromkeys(FILL_NAMES, 0.0)
+    for lane in trace.lanes:
+        for span in lane.spans:
+            totals[fill(span)] += span.end - span.start
+    return totals
 
 
 def _end(trace: Trace) -> float:
@@ -191,9 +198,9 @@ def _joined(spans: list[Span]) -> list[Span]:
     return joined
 
 
-def _legend_and_notes(picture: Picture, lasted: dict[State, str]) -> None:
+def _legend_and_notes(picture: Picture, lasted: dict[Fill, str]) -> None:
     """Put under the axes what the colours, marks and arrows stand for, and what has to be said in words."""
-    entries: list[tuple[str, str]] = [(s, f"{name} {lasted[s]}") for s, name in STATE_NAMES.items() if picture.boxes[s]]
+    entries: list[tuple[str, str]] = [(s, f"{name} {lasted[s]}") for s, name in FILL_NAMES.items() if picture.boxes[s]]
     entries += [("held", "holds a lock")] if picture.held else []
     entries += [("depth", "items in a queue")] if picture.depth else []
     passes = ", or hands over an item" if picture.depth else ""

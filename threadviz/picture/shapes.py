@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from ..trace import State
+from ..trace import Span
 from .lettering import width as text_width
 
 PAD = 18.0  # from the axes' left edge to time 0: room for the arrows to threads started at once
@@ -18,6 +18,15 @@ ORANGE, GREY, INK = "#B04A00", "#444444", "#222222"
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Arrow = tuple[Point, Point]  # tail, head
+# what a bar is filled with: a state, where `blocked` has a fill of its own on a lock
+Fill = Literal["running", "ready", "sleeping", "blocked", "lock"]
+FILL_NAMES: dict[Fill, str] = {
+    "running": "running",
+    "ready": "ready",
+    "sleeping": "sleeping",
+    "lock": "blocked on a lock",
+    "blocked": "blocked",
+}
 MarkKind = Literal["read", "write", "stale read", "lost write", "stale write", "error"]
 
 
@@ -63,6 +72,11 @@ class Row(NamedTuple):
         return (self.top + self.bottom) / 2
 
 
+def fill(span: Span) -> Fill:
+    """Return what a span's bar is filled with."""
+    return "lock" if span.on == "lock" else span.state
+
+
 def counted(number: int, what: str) -> str:
     """Return how many of something, with "{s}" and "{are}" in it in the singular or the plural."""
     return f"{number} " + (what.format(s="", are="is") if number == 1 else what.format(s="s", are="are"))
@@ -85,7 +99,7 @@ class Picture:
     ticks: tuple[float, ...] = ()  # seconds
     axis: str = ""
     below: float = 0.0  # room under the axes for the axis, the legend and the notes
-    boxes: dict[State, list[Box]] = field(default_factory=lambda: defaultdict(list))
+    boxes: dict[Fill, list[Box]] = field(default_factory=lambda: defaultdict(list))
     held: list[Box] = field(default_factory=list)
     depth: list[Box] = field(default_factory=list)  # of queues
     arrows: list[Arrow] = field(default_factory=list)

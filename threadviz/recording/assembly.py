@@ -45,11 +45,11 @@ def assemble(recorder: Recorder, notes: list[Note | LockNote], ended: int, told:
             track = by
         line = _line(place)
         if kind == "span":
-            state, since = value
+            state, since, on = value
             if cause is not None:
                 lock, got = cause
                 what = _waits_for(what, holds[lock].during(since - began, got))
-            track.enter(since - began, state, what, line)
+            track.enter(since - began, state, what, line, on)
             track.enter(now, "running")
             continue
         if kind == "begin":
@@ -142,10 +142,9 @@ def _waits_for(lock: str, holders: Sequence[Track | None]) -> str:
 
 
 def _endless(track: Track, described: Described, holds: _Locks) -> Wait:
-    state, _, place, holder, what = described
-    if state == "waiting":
-        holder = holds[holder].last()
-    return Wait(track.name, what, holder.name if holder is not None else None, _line(place))
+    holder = holds[described.holder].last() if described.on == "lock" else described.holder
+    name = holder.name if holder is not None else None
+    return Wait(track.name, described.what, name, _line(described.place), described.on)
 
 
 def _line(place: int | Place | None) -> int | None:
@@ -163,14 +162,14 @@ def _leave(
 ) -> None:
     """A thread that had not ended when the run did, or when no more notes were kept."""
     if waiting := track.cut_wait or track.waiting:
-        since, (state, label, place, holder, what) = waiting
+        since, (state, label, place, holder, what, on) = waiting
         line = _line(place)
-        if state == "waiting":
+        if on == "lock":
             since_began = since - recorder.began
             of = holds[holder]
             label = _waits_for(what, [of.last()] if recorder.deadlocked else of.during(since_began, False))
         if since - recorder.began < duration:
-            track.enter(max(since - recorder.began, track.since), state, label, line)
+            track.enter(max(since - recorder.began, track.since), state, label, line, on)
     if track.working is not None:
         start, last, label, line = track.working
         last = min(last - recorder.began, duration)

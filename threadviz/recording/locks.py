@@ -118,19 +118,21 @@ class Lock:
         code = frame.f_code
         if self._told and self._name and id(code) in recorder.learners:  # as below, without looking at all the frames
             place = code, frame.f_lasti
-            got = recorder.wait(track, ("waiting", "", place, self, self._name), self._attempt, seconds, self.locked)
+            described = Described("blocked", "", place, self, self._name, "lock")
+            got = recorder.wait(track, described, self._attempt, seconds, self.locked)
             if got and len(recorder.notes) < recorder.room:
                 recorder.notes.append((_now(), _get_ident(), "acquire", self, code, place[1], self))
             return got
         name, line, outermost = user_call(f"{self.class_name}.acquire")
-        described: Described
         if self._told and (outermost is None or name.endswith((".acquire", ".__enter__", ".wait", ".wait_for"))):
             if not self._name:
                 self._find_name()
-            described = ("waiting", "", line, self, self._name)  # who held it is found out in `assembly`
+            described = Described(
+                "blocked", "", line, self, self._name, "lock"
+            )  # who held it is found out in `assembly`
         else:
             label = "waits for work" if name == "_worker" else name
-            described = ("blocked", label, line, None, label.removeprefix("waits for "))
+            described = Described("blocked", label, line, None, label.removeprefix("waits for "))
             if line is not None and not track.quiet:
                 recorder.note("call", name, line=line)
         self._waiters.append(track)
@@ -139,7 +141,7 @@ class Lock:
         finally:
             self._waiters.remove(track)
         cause: Any = self if self._told else self._released  # the lock itself: whoever let it go last
-        if described[0] == "blocked" and line is not None and not track.quiet:
+        if described.on != "lock" and line is not None and not track.quiet:
             recorder.note("wake", name, line=line, cause=cause if got else None)
             cause = None
         if got and self._told:

@@ -69,14 +69,14 @@ class Recorder(Tracks):
                 track.cut_wait = track.cut_wait or track.waiting
             elif track.waiting is not None and not self.stopping:
                 now = perf_counter_ns()
-                state, label, line, holder, what = described
+                state, label, line, holder, what, on = described
                 if state == "sleeping" and deadline is not None and now - deadline > GAP:
                     self.note_span(track, state, label, began, deadline, line)
                     state, label, began = "ready", "off the CPU", deadline  # awake, and not yet on its way
-                if state != "waiting":
-                    self.note_span(track, state, label, began, now, line)
+                if on != "lock":
+                    self.note_span(track, state, label, began, now, line, on)
                 else:
-                    self.notes.append((now, track, "span", what, (state, began), line, (holder, done)))
+                    self.notes.append((now, track, "span", what, (state, began, on), line, (holder, done)))
             if not self.stopping:
                 track.waiting = None
 
@@ -119,7 +119,9 @@ class Recorder(Tracks):
                 self.request_end(track)
             real.sleep(0)
             return
-        self.wait(track, ("sleeping", f"sleep {seconds:g}", line, None, "sleep"), _slept, seconds, lambda: False)
+        self.wait(
+            track, Described("sleeping", f"sleep {seconds:g}", line, None, "sleep"), _slept, seconds, lambda: False
+        )
 
     def work(self, seconds: float) -> None:
         track = self.track()
@@ -168,7 +170,7 @@ class Recorder(Tracks):
             return not real.is_alive(thread)
 
         label = f"{'Thread.join' if line is None else name}: waits for {told}"
-        described: Any = ("blocked", label, line, other, f"the end of {told}")
+        described = Described("blocked", label, line, other, f"the end of {told}", "thread")
         if self.wait(track, described, attempt, timeout, lambda: real.is_alive(thread)) and line is not None:
             self.note("wake", name, line=line, cause=other.end if other is not None else None)
 

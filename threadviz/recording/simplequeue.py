@@ -8,7 +8,7 @@ from .. import real
 from ..learner.code import user_call
 from ..learner.queues import Traffic
 from .recorder import Recorder, can_last
-from .tracks import Note, Track
+from .tracks import Described, Note, Track
 
 
 class SimpleQueue:
@@ -66,7 +66,7 @@ class SimpleQueue:
             recorder.note("call", name, line=line)
         self._waiters.append(track)
         try:
-            described: Any = ("blocked", label, line, None, label.removeprefix("waits for "))
+            described = Described("blocked", label, line, None, label.removeprefix("waits for "))
             arrived = recorder.wait(track, described, attempt, timeout, self._real.empty)
         finally:
             self._waiters.remove(track)

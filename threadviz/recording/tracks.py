@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns
 from types import CodeType
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from .. import real
 from ..errors import StopRun
@@ -21,7 +21,7 @@ from ..stage.notes import Row
 from ..stage.patching import pool_module
 from ..stage.watchdog import raise_in, raise_on_next_line
 from ..texts import Namesakes, error_parts
-from ..trace import Kind, State
+from ..trace import Kind, On, State
 
 MAX_NOTES = 200_000  # of a run; what comes later is not kept
 MAX_THREADS = 10_000  # of a run
@@ -34,8 +34,17 @@ Place = tuple[CodeType, int]  # code and the offset of an instruction in it: a l
 Note = tuple[int, "Track", str, Any, Any, int | Place | None, Any]
 # the same of a lock that was got or let go: nanoseconds, OS thread's identity, kind, lock, code, offset, cause
 LockNote = tuple[int, int, str, Any, CodeType | None, int | None, Any]
-# a wait: its state and label, where it is, who ends it or the lock that it is for, and what a deadlock calls that
-Described = tuple[State, str, int | Place | None, Any, str]
+
+
+class Described(NamedTuple):
+    """A wait, before anybody knows how long it lasts."""
+
+    state: State
+    label: str
+    place: int | Place | None  # in the learner's code
+    holder: Any  # the thread that would end it, or the lock that it is for
+    what: str  # it is for, as a deadlock tells
+    on: On = ""
 
 
 class Track(Row):
@@ -115,9 +124,9 @@ class Tracks:
         main = sys._current_frames().get(self.all[0].thread.ident or 0)
         return self.names.name(wanted, main, caller(), otherwise)
 
-    def note_span(self, track: Track, state: State, label: str, start: int, end: int, line: Any) -> None:
+    def note_span(self, track: Track, state: State, label: str, start: int, end: int, line: Any, on: On = "") -> None:
         if len(self.notes) < self.room:
-            self.notes.append((end, track, "span", label, (state, start), line, None))
+            self.notes.append((end, track, "span", label, (state, start, on), line, None))
 
     # ---- a thread's life ------------------------------------------------------------------------------------------
 

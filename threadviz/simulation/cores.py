@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 
 from ..stage.notes import Row
-from ..trace import State
+from ..trace import On, State
 
 MAX_CPU_TURNS = 100_000  # of a run, which take some seconds; what goes on longer is taken to be endless
 
@@ -28,6 +28,7 @@ class Claim:
     label: str
     line: int | None
     since: int  # it waits, or computes, since then
+    on: On = ""
     began: int = 0  # its turn
     waits_for: Row | None = None  # the first thread that had the GIL meanwhile
 
@@ -62,7 +63,7 @@ class Cores:
 
     def wait(self, now: int, row: Row) -> None:
         """A thread that could go on waits for the GIL first."""
-        self._queue(now, Claim(row, 0, row.state, row.label, row.line, now))
+        self._queue(now, Claim(row, 0, row.state, row.label, row.line, now, row.on))
 
     def next_change(self, now: int) -> int | None:
         """When somebody's work is done or somebody's turn is over; None where nobody computes or waits."""

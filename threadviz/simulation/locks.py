@@ -5,6 +5,7 @@ from typing import Any
 
 from .. import real
 from ..learner.code import ends_a_call
+from ..trace import On
 from .simulator import Simulator
 from .tasks import Operation, Task
 
@@ -51,16 +52,16 @@ class Lock:
             simulator.wanting += 1
             try:
                 while self.taken:
-                    state, label = self._wait_label(operation)
-                    waits_for = (self._holder, self._called) if state == "waiting" else (None, "")
-                    if not simulator.block(state, label, until, *waits_for):
+                    on, label = self._wait_label(operation)
+                    waits_for = (self._holder, self._called) if on == "lock" else (None, "")
+                    if not simulator.block("blocked", label, until, on, *waits_for):
                         return False
             finally:
                 simulator.wanting -= 1
                 task.wanted = None
                 if task in self._waiters:
                     self._waiters.remove(task)
-            if state == "blocked":
+            if on != "lock":
                 simulator.end_wait(operation)
         self.taken = True
         self._holder = simulator.current
@@ -70,17 +71,17 @@ class Lock:
 
     def tell_holder(self, waiter: Task) -> None:
         """A thread waits on, for somebody else."""
-        if waiter.state == "waiting" and self._holder is not None:
+        if waiter.on == "lock" and self._holder is not None:
             if waiter.waits is not None:
                 waiter.waits = replace(waiter.waits, holder=self._holder.name)
             if waiter.label.count(", then ") < 3:
                 waiter.label += f", then {self._holder.name}"
 
-    def _wait_label(self, operation: Operation) -> tuple[Any, str]:
+    def _wait_label(self, operation: Operation) -> tuple[On, str]:
         if self._is_wanted_by(operation):
             holder = f", held by {self._holder.name}" if self._holder is not None else ""
-            return "waiting", f"waits for {self._name(operation)}{holder}"
-        return "blocked", operation.told
+            return "lock", f"waits for {self._name(operation)}{holder}"
+        return "", operation.told
 
     def _is_wanted_by(self, operation: Operation) -> bool:
         """Whether the learner takes this very lock, or the condition that it belongs to."""

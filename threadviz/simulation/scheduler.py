@@ -14,7 +14,7 @@ from greenlet import greenlet
 
 from ..errors import ScheduleMismatch, StopRun
 from ..schedule import Numbers, Policy
-from ..trace import State, Wait
+from ..trace import On, State, Wait
 from .tasks import Task, Tasks
 
 MAX_TURNS = 10_000  # operations of one thread at one instant after which the others get their turn
@@ -95,7 +95,13 @@ class Scheduler(Tasks):
             self._switch(self._next())
 
     def block(
-        self, state: State, label: str, until: int | None = None, holder: Task | None = None, what: str = ""
+        self,
+        state: State,
+        label: str,
+        until: int | None = None,
+        on: On = "",
+        holder: Task | None = None,
+        what: str = "",
     ) -> bool:
         """The current thread cannot go on until it is woken, or the clock says `until`; False for a time-out.
 
@@ -109,9 +115,9 @@ class Scheduler(Tasks):
             heapq.heappush(self._timers, (until, task.timer, task))
         line = task.operation.line if task.operation else None
         task.waits = Wait(
-            task.name, (what or label).removeprefix("waits for "), holder.name if holder is not None else None, line
+            task.name, (what or label).removeprefix("waits for "), holder.name if holder is not None else None, line, on
         )
-        task.enter(self.now, state, label, line)
+        task.enter(self.now, state, label, line, on)
         self._switch(self._next())
         task.timer = 0  # woken by somebody else, it no longer waits for the clock
         task.waits = None
@@ -243,7 +249,7 @@ class Scheduler(Tasks):
                 elif task.timed_out:
                     task.wanted = None
                 else:  # somebody else took the lock: it waits on
-                    task.enter(now, claim.state, claim.label, claim.line)
+                    task.enter(now, claim.state, claim.label, claim.line, claim.on)
                     task.wanted.tell_holder(task)
                     continue
             self.ready.append(task)

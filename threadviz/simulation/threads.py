@@ -197,7 +197,7 @@ class Runtime:
         until = None if timeout is None else simulator.after(timeout)
         task.joiners.append(simulator.current)
         label = f"{'Thread.join' if operation.line is None else operation.name}: waits for {task.name}"
-        if simulator.block("blocked", label, until, task, f"the end of {task.name}"):
+        if simulator.block("blocked", label, until, "thread", task, f"the end of {task.name}"):
             simulator.end_wait(operation)
         else:
             task.joiners.remove(simulator.current)

@@ -4,7 +4,7 @@ import threading
 from typing import Any
 
 from ..texts import Namesakes, printable
-from ..trace import Ending, Held, Kind, Lane, Span, State, Trace, TraceEvent, Wait
+from ..trace import Ending, Held, Kind, Lane, On, Span, State, Trace, TraceEvent, Wait
 
 MAX_ACCESSES = 20_000  # reads and writes of attributes that are noted in a run
 
@@ -21,6 +21,7 @@ class Row:
         self.state: State = "running"
         self.label = ""
         self.line: int | None = None
+        self.on: On = ""
         self.spans: list[Span] = []
         self.holding: dict[Any, tuple[str, int]] = {}
         self.held: list[Held] = []
@@ -35,10 +36,10 @@ class Row:
     def daemon(self) -> bool:
         return self.number > 0 and self.thread.daemon
 
-    def enter(self, now: int, state: State, label: str = "", line: int | None = None) -> None:
+    def enter(self, now: int, state: State, label: str = "", line: int | None = None, on: On = "") -> None:
         """The thread's state from now on."""
         self.close(now)
-        self.state, self.label, self.line, self.since = state, label, line, now
+        self.state, self.label, self.line, self.on, self.since = state, label, line, on, now
 
     def close(self, now: int) -> None:
         """End the span that goes on; one that took no time is kept only to show where the thread ran."""
@@ -47,7 +48,7 @@ class Row:
             ran_before = self.spans and self.spans[-1].state == "running" and self.spans[-1].end == now / 1e9
             if self.state != "running" or ran_before:
                 return
-        self.spans.append(Span(self.state, start / 1e9, now / 1e9, self.label, self.line))
+        self.spans.append(Span(self.state, start / 1e9, now / 1e9, self.label, self.line, self.on))
 
     def hold(self, lock: Any, name: str, now: int) -> None:
         self.holding[lock] = name, now

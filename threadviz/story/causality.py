@@ -162,9 +162,8 @@ def with_endless_waits(trace: Trace) -> Trace:
     for lane in trace.lanes:
         wait = waits.get(lane.name)
         if lane.ending == "deadlocked" and wait and not endless_wait(lane):
-            for_lock = wait.holder is not None and wait.what != f"the end of {wait.holder}"
-            label = f"waits for {wait.what}" + (f", held by {wait.holder}" if for_lock else "")
-            span = Span("waiting" if for_lock else "blocked", lane.end, lane.end, label, wait.line)
+            held_by = f", held by {wait.holder}" if wait.on == "lock" and wait.holder is not None else ""
+            span = Span("blocked", lane.end, lane.end, f"waits for {wait.what}{held_by}", wait.line, wait.on)
             lane = replace(lane, spans=(*lane.spans, span))
         lanes.append(lane)
     return replace(trace, lanes=tuple(lanes))
@@ -173,7 +172,7 @@ def with_endless_waits(trace: Trace) -> Trace:
 def endless_wait(lane: Lane) -> Span | None:
     """Return the wait that a deadlocked lane ends with."""
     last = lane.spans[-1] if lane.spans else None
-    return last if lane.ending == "deadlocked" and last and last.state in ("waiting", "blocked") else None
+    return last if lane.ending == "deadlocked" and last and last.state == "blocked" else None
 
 
 @dataclass(frozen=True, slots=True)

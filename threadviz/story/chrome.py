@@ -77,7 +77,7 @@ def _state(row: int, span: Span, endless: bool) -> Entry:
     about: dict[str, Any] = {"label": clean(span.label)} if span.label else {}
     if span.line is not None:
         about["line"] = span.line
-    if span.state == "waiting" and span.label.startswith("waits for "):
+    if span.on == "lock" and span.label.startswith("waits for "):
         lock, held_by, owner = clean(span.label).removeprefix("waits for ").partition(", held by ")
         about |= {"lock": lock, "owner": owner} if held_by else {"lock": lock}
     if endless:

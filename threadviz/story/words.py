@@ -132,18 +132,13 @@ def seconds(value: float) -> str:
 
 def _waits_for(wait: Wait) -> str:
     where = f" (line {wait.line})" if wait.line is not None else ""
-    is_lock = wait.holder is not None and wait.what != f"the end of {wait.holder}"
-    holder = f", held by {clean(wait.holder or '')}" if is_lock else ""
+    holder = f", held by {clean(wait.holder)}" if wait.on == "lock" and wait.holder is not None else ""
     return f"{clean(wait.thread)} waits for {clean(wait.what)}{holder}{where}"
 
 
 def _life(trace: Trace, index: int, lane: Lane) -> str:
     endless = endless_wait(lane)
-    done = [
-        _doing(span, span is endless)
-        for span in lane.spans
-        if span.end > span.start or span.state in ("waiting", "blocked")
-    ]
+    done = [_doing(span, span is endless) for span in lane.spans if span.end > span.start or span.state == "blocked"]
     items = _first(_summed(done), str, ITEMS, "and {} more")
     items = items or ["runs without waiting" if lane.spans else "does nothing"]
     items += _holding(trace, index, lane)
@@ -183,8 +178,8 @@ def _doing(span: Span, endless: bool) -> str:
             return f"ready to run {lasted}"
         case "sleeping":
             return f"sleeps {lasted}{where}"
-        case "waiting":
-            return f"{label or 'waits for a lock'}, {lasted}{where}"
+        case "blocked" if span.on == "lock" and not label:
+            return f"waits for a lock, {lasted}{where}"
         case "blocked" if label.startswith("waits "):
             return f"{label}, {lasted}{where}"
         case "blocked":
