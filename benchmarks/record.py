@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 import threadviz as tv
-from threadviz.recording import tracks
+from threadviz.recording import recorder
 
 Program = Callable[[Callable[[], Any]], None]
 PAIRS = 20_000  # acquire and release, uncontended
@@ -128,7 +128,7 @@ def notes(number: int) -> None:
     taken = time.perf_counter() - began
     began = time.perf_counter()
     run.png()
-    print(f"  {number:,} notes, of which {tracks.MAX_NOTES:,} are kept: recorded in {taken:.2f} s, "
+    print(f"  {number:,} notes, of which {recorder.MAX_NOTES:,} are kept: recorded in {taken:.2f} s, "
           f"drawn in {time.perf_counter() - began:.2f} s")  # fmt: skip
     for note in run.trace.notes:
         print(f"    {note}")

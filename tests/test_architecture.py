@@ -31,7 +31,7 @@ ROOMS = {
 MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.rglob("*.py"))
 # What is slow to import, or not to be had everywhere, and who may ask for it.
 HEAVY = {
-    "greenlet": {"simulation/tasks", "simulation/scheduler"},
+    "greenlet": {"simulation/scheduler"},
     "ipywidgets": {"notebook/for_real", "notebook/interact"},
     "matplotlib": {f"picture/{name}" for name in ("drawing", "encoding", "layout", "lettering", "stamps", "timeline")}
     | {"run"},

@@ -12,8 +12,8 @@ import time
 import pytest
 
 import threadviz as tv
-from threadviz.recording import one_run, tracks
-from threadviz.simulation import tasks
+from threadviz.recording import one_run, recorder
+from threadviz.simulation import scheduler
 from threadviz.texts import error_text
 
 from . import programs
@@ -58,8 +58,8 @@ def low_limits(monkeypatch, request):
     if cell is None or not cell.unlimited:
         monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.2)
         for name, limit in (("MAX_EVENTS", 20_000), ("MAX_SWITCHES", 50_000), ("MAX_THREADS", 1_000)):
-            monkeypatch.setattr(tasks, name, limit)
-    monkeypatch.setattr(tracks, "MAX_THREADS", 50)
+            monkeypatch.setattr(scheduler, name, limit)
+    monkeypatch.setattr(recorder, "MAX_THREADS", 50)
     monkeypatch.setattr(one_run, "MAX_LINES", 20_000)
     hurry(monkeypatch, FASTER)
     monkeypatch.setattr("sys.stdin", io.StringIO())
@@ -67,7 +67,9 @@ def low_limits(monkeypatch, request):
 
 def greenlets():
     gc.collect()
-    return [task for task in gc.get_objects() if type(task) is tasks.Task and task and task not in tasks._UNKILLABLE]
+    return [
+        task for task in gc.get_objects() if type(task) is scheduler.Task and task and task not in scheduler._UNKILLABLE
+    ]
 
 
 def live_threads():
@@ -120,7 +122,7 @@ def run_cell_until_stopped(verb, cell):
 @pytest.mark.parametrize(("verb", "cell", "expected"), list(rows()))
 def test_cell_ends_as_it_should_and_leaves_nothing_behind(verb, cell, expected):
     tracers = sys.gettrace(), sys.getprofile()
-    left = len(tasks._UNKILLABLE)
+    left = len(scheduler._UNKILLABLE)
     began = time.monotonic()
     told, run = (run_cell_until_stopped if expected == STOPPED else run_cell)(verb, cell)
     assert matches("record raises KeyboardInterrupt" if expected == STOPPED else expected, told), told
@@ -132,7 +134,7 @@ def test_cell_ends_as_it_should_and_leaves_nothing_behind(verb, cell, expected):
         assert cell.log is None or texts == cell.log
     assert (sys.gettrace(), sys.getprofile()) == tracers
     del run
-    assert len(tasks._UNKILLABLE) - left == (cell.left if verb == "simulate" else 0)
+    assert len(scheduler._UNKILLABLE) - left == (cell.left if verb == "simulate" else 0)
     assert greenlets() == []
     assert live_threads() == []
     assert probe() == PROBE

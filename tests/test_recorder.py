@@ -16,7 +16,7 @@ import pytest
 
 import threadviz as tv
 from threadviz import real
-from threadviz.recording import assembly, locks, one_run, recorder, tracks
+from threadviz.recording import assembly, locks, one_run, recorder
 from threadviz.stage import stage
 
 from . import programs
@@ -249,7 +249,7 @@ def test_daemon_that_would_go_on_for_ever_is_abandoned_and_ended(keep_busy):
 
 
 def test_thread_that_outlives_the_run_is_named(monkeypatch):
-    monkeypatch.setattr(tracks, "GRACE", 0.05)
+    monkeypatch.setattr(recorder, "GRACE", 0.05)
     end, other_end = os.pipe()
 
     def main():
@@ -345,7 +345,7 @@ def test_lock_made_before_the_run_gives_a_note_and_no_wrong_picture():
 
 
 def test_cap_is_told_and_ends_the_picture(monkeypatch):
-    monkeypatch.setattr(tracks, "MAX_NOTES", 1000)
+    monkeypatch.setattr(recorder, "MAX_NOTES", 1000)
     monkeypatch.setattr(assembly, "MAX_NOTES", 1000)
 
     def busy():
@@ -363,7 +363,7 @@ def test_cap_is_told_and_ends_the_picture(monkeypatch):
 
 
 def test_wait_that_lasts_longer_than_the_notes_is_drawn_to_their_end(monkeypatch):
-    monkeypatch.setattr(tracks, "MAX_NOTES", 1000)
+    monkeypatch.setattr(recorder, "MAX_NOTES", 1000)
     monkeypatch.setattr(assembly, "MAX_NOTES", 1000)
 
     def waited_for():

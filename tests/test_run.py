@@ -379,10 +379,10 @@ def test_undo_goes_on_after_one_that_fails_and_tells_it(verb):
     verb(program)
     assert kept == [1]
     patches, seen = Patches(), []
-    patches.call_later(lambda: seen.append("first"))
-    patches.call_later(lambda: 1 // 0)
+    patches.callback(lambda: seen.append("first"))
+    patches.callback(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
-        patches.undo()
+        patches.close()
     assert seen == ["first"]
 
 

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import random
+from typing import NamedTuple
 
 import pytest
 
@@ -41,19 +42,34 @@ def test_schedules_with_the_same_choices_are_equal():
     assert len({Schedule([1, 2]), Schedule.parse("1 2"), Schedule([2, 1])}) == 2
 
 
+class Thread(NamedTuple):
+    number: int
+    name: str = ""
+
+
+def chosen(policy, *numbers):
+    policy.begin()
+    return policy.choose([Thread(number) for number in numbers])
+
+
 def test_in_order_takes_the_first_and_shuffle_takes_them_all():
-    assert InOrder().choose([3, 1, 2]) == 0
-    assert {Shuffle(seed).choose([3, 1, 2]) for seed in range(30)} == {0, 1, 2}
+    assert chosen(InOrder(), 3, 1, 2) == 0
+    assert {chosen(Shuffle(seed), 3, 1, 2) for seed in range(30)} == {0, 1, 2}
+
+
+def test_shuffle_chooses_the_same_in_each_run():
+    shuffle = Shuffle(7)
+    assert len({chosen(shuffle, *range(1000)) for _ in range(10)}) == 1
 
 
 def test_replay_names_the_choice_that_does_not_exist():
     replay = Replay(Schedule([1, 4]))
-    assert replay.choose([0, 1]) == 1
+    assert chosen(replay, 0, 1) == 1
     with refused(
         ScheduleMismatch,
         "choice 2 of the schedule is thread 4, which cannot go on there: the code is not the code it was made for",
     ):
-        replay.choose([0, 1])
+        replay.choose([Thread(0), Thread(1)])
 
 
 def test_schedule_can_be_copied_and_sent_to_another_process():

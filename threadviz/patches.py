@@ -1,34 +1,37 @@
 """The pile of what a run replaces: it always comes off again, last one first."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from typing import Any
 
 _MISSING = object()
+Replacement = tuple[Any, str, Any]  # owner, name of its attribute, new value
 
 
-class Patches:
-    """A pile of replacements that `undo` takes off again, last one first."""
+class Patches(ExitStack):
+    """Replacements that `close` takes off again.
 
-    def __init__(self) -> None:
-        self._undo: list[Callable[[], object]] = []
-        self.over = False
-        self.early: dict[int, Any] = {}  # id of a real object -> what stands for it, for names that were bound early
-        self.late: dict[int, tuple[Any, Any]] = {}  # id of what stands for it -> that and the real object
-        self.namespaces: list[dict[str, Any]] = []  # of the learner's: names that the run binds are given back, too
+    What cannot be put back does not keep the rest from it, and is raised at the end: so an ExitStack goes about it.
+    """
 
     def attribute(self, owner: object, name: str, value: object) -> None:
-        old = vars(owner).get(name, _MISSING)
-        put, drop = (type.__setattr__, type.__delattr__) if isinstance(owner, type) else (setattr, delattr)
+        self.attributes([(owner, name, value)])
 
-        def undo() -> None:
-            if old is not _MISSING:
-                put(owner, name, old)
-            elif name in vars(owner):
-                drop(owner, name)
+    def attributes(self, replacements: Sequence[Replacement]) -> None:
+        """Replace many attributes at once: one entry of the pile for all, as a run replaces some seventy."""
+        before = iter([(owner, name, vars(owner).get(name, _MISSING)) for owner, name, _ in replacements])
 
-        self._undo.append(undo)
-        put(owner, name, value)
+        def put_back() -> None:
+            try:
+                for owner, name, old in before:
+                    _set(owner, name, old)
+            except BaseException:
+                put_back()  # the iterator goes on behind the one that could not be put back
+                raise
+
+        self.callback(put_back)
+        for owner, name, value in replacements:
+            _set(owner, name, value)
 
     def item(self, names: dict[Any, Any], name: object, value: object) -> None:
         """Replace `names[name]`; undone only where the run has not given the name another meaning."""
@@ -38,7 +41,7 @@ class Patches:
             if dict.get(names, name) is value:
                 dict.__setitem__(names, name, old)
 
-        self._undo.append(undo)
+        self.callback(undo)
         dict.__setitem__(names, name, value)
 
     def element(self, values: list[Any], index: int, value: object) -> None:
@@ -50,7 +53,7 @@ class Patches:
                 if each is value:
                     list.__setitem__(values, now, old)
 
-        self._undo.append(undo)
+        self.callback(undo)
         list.__setitem__(values, index, value)
 
     def slot(self, owner: object, name: str, value: object) -> None:
@@ -62,26 +65,14 @@ class Patches:
                 if object.__getattribute__(owner, name) is value:
                     object.__setattr__(owner, name, old)
 
-        self._undo.append(undo)
+        self.callback(undo)
         object.__setattr__(owner, name, value)
 
-    def call_later(self, undo: Callable[[], object]) -> None:
-        self._undo.append(undo)
 
-    def undo(self) -> None:
-        """Put everything back; what cannot be does not keep the rest from it, and is raised at the end."""
-        failures = []
-        while self._undo:
-            try:
-                self._undo.pop()()
-            except Exception as error:
-                failures.append(error)
-        self.over = True
-        if failures:
-            raise failures[0]
-
-    def give_back(self, names: dict[str, Any]) -> None:
-        """The real objects under names that were bound to what stood for them: by an import in the run."""
-        for name, value in list(dict.items(names)):
-            if id(value) in self.late:
-                dict.__setitem__(names, name, self.late[id(value)][1])
+def _set(owner: Any, name: str, value: object) -> None:
+    """Without the learner's own `__setattr__`, which a metaclass may have, too."""
+    put: Callable[..., None] = type.__setattr__ if isinstance(owner, type) else setattr
+    if value is not _MISSING:
+        put(owner, name, value)
+    elif name in vars(owner):
+        (type.__delattr__ if isinstance(owner, type) else delattr)(owner, name)

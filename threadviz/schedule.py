@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Protocol
 
 from .errors import ScheduleMismatch
 
@@ -67,33 +67,37 @@ class Schedule:
         return len(self._choices)
 
 
-class Policy(Protocol):
-    """Chooses at a scheduling point."""
+class Candidate(Protocol):
+    """A thread that can go on."""
 
-    def choose(self, threads: Sequence[int]) -> int:
-        """The index into `threads` (numbers of those that can go on) of the one that goes on."""
+    @property
+    def number(self) -> int:
+        """Of threads in order of start; the main thread is 0."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Policy(Protocol):
+    """Chooses at a scheduling point; may live across runs."""
+
+    def begin(self) -> None:
+        """A run begins."""
+
+    def choose(self, threads: Sequence[Candidate]) -> int:
+        """The index into `threads`, which can all go on, of the one that does; the running one, if it can, is first."""
 
     def finish(self) -> None:
-        """Called when the run has come to its own end."""
-
-
-class Numbers(Sequence[int]):
-    """The numbers of threads, looked up only where a policy asks: there may be thousands at every choice."""
-
-    def __init__(self, tasks: Sequence[Any]) -> None:
-        self._tasks = tasks
-
-    def __len__(self) -> int:
-        return len(self._tasks)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._tasks[index].number
+        """The run has come to its own end."""
 
 
 class InOrder:
     """The running thread goes on until it must wait; then the one that has been ready longest."""
 
-    def choose(self, threads: Sequence[int]) -> int:
+    def begin(self) -> None:
+        pass
+
+    def choose(self, threads: Sequence[Candidate]) -> int:
         return 0
 
     def finish(self) -> None:
@@ -104,9 +108,12 @@ class Shuffle:
     """Any thread that can go on is as likely as any other; the same seed gives the same choices."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
+        self._seed = seed
 
-    def choose(self, threads: Sequence[int]) -> int:
+    def begin(self) -> None:
+        self._random = random.Random(self._seed)
+
+    def choose(self, threads: Sequence[Candidate]) -> int:
         return self._random.randrange(len(threads))
 
     def finish(self) -> None:
@@ -118,9 +125,11 @@ class Replay:
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
+
+    def begin(self) -> None:
         self._used = 0
 
-    def choose(self, threads: Sequence[int]) -> int:
+    def choose(self, threads: Sequence[Candidate]) -> int:
         choices = self._schedule.choices
         self._used += 1
         if self._used > len(choices):
@@ -129,13 +138,13 @@ class Replay:
                 "the code is not the code it was made for"
             )
         choice = choices[self._used - 1]
-        try:
-            return threads.index(choice)
-        except ValueError:
-            raise ScheduleMismatch(
-                f"choice {self._used} of the schedule is thread {choice}, which cannot go on there: "
-                "the code is not the code it was made for"
-            ) from None
+        for index, thread in enumerate(threads):
+            if thread.number == choice:
+                return index
+        raise ScheduleMismatch(
+            f"choice {self._used} of the schedule is thread {choice}, which cannot go on there: "
+            "the code is not the code it was made for"
+        )
 
     def finish(self) -> None:
         if self._used < len(self._schedule):

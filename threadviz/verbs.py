@@ -1,6 +1,7 @@
 """`simulate` and `record`: the verbs that make a `Run` of a scenario."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .calls import call_text, check_scenario
@@ -73,7 +74,7 @@ def simulate(
         simulate_once,  # greenlet only where something is simulated: its import turns the GIL on
     )
 
-    done = simulate_once(scenario, args, kwargs, policy, 0 if seed is None else seed, cores)
+    done = simulate_once(partial(scenario, *args, **kwargs), policy, 0 if seed is None else seed, cores)
     return Run(call, done, seed, cores)
 
 
@@ -115,7 +116,7 @@ def record(scenario: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
     """
     check_scenario(scenario, "record", ())
     call = call_text(scenario, args, kwargs)
-    return Run(call, record_once(scenario, args, kwargs))
+    return Run(call, record_once(partial(scenario, *args, **kwargs)))
 
 
 def _policy(seed: int | None, schedule: Schedule | str | None) -> Policy:

@@ -1,11 +1,13 @@
 """Finds the exceptions of futures that nobody asked for: a pool keeps them silent for ever."""
 
 import concurrent.futures
-from collections.abc import Callable
 from typing import Any
 
 from ..errors import StopRun
 from ..patches import Patches
+from ..texts import error_parts
+from .code import raised_at
+from .notes import Noting
 
 _ASKED = "_threadviz_asked"
 
@@ -16,24 +18,29 @@ class SilentFutures:
     def __init__(self) -> None:
         self._failed: dict[int, tuple[Any, str, BaseException]] = {}
 
-    def install(self, patches: Patches, is_ours: Callable[[], bool], note: Callable[[BaseException], str]) -> None:
-        """`note` hears of each exception that a future gets, and says in which thread that is."""
+    def begin(self) -> None:
+        """A run begins: nothing has failed yet."""
+        self._failed = {}
+
+    def install(self, patches: Patches, noting: Noting) -> None:
+        """Look at futures until `patches` are undone."""
         future = concurrent.futures.Future
         real_set, real_result, real_exception = future.set_exception, future.result, future.exception
-        failed = self._failed
 
-        def set_exception(self: Any, exception: BaseException | None) -> None:
-            if is_ours() and isinstance(exception, BaseException) and not isinstance(exception, StopRun):
-                failed[id(self)] = (self, note(exception), exception)
-            real_set(self, exception)
+        def set_exception(made: Any, exception: BaseException | None) -> None:
+            notes = noting()
+            if notes is not None and isinstance(exception, BaseException) and not isinstance(exception, StopRun):
+                notes.note("failed", *error_parts(exception), line=raised_at(exception))
+                self._failed[id(made)] = (made, notes.moment()[1], exception)
+            real_set(made, exception)
 
-        def result(self: Any, timeout: float | None = None) -> Any:
-            vars(self)[_ASKED] = True
-            return real_result(self, timeout)
+        def result(made: Any, timeout: float | None = None) -> Any:
+            vars(made)[_ASKED] = True
+            return real_result(made, timeout)
 
-        def exception(self: Any, timeout: float | None = None) -> BaseException | None:
-            vars(self)[_ASKED] = True
-            return real_exception(self, timeout)
+        def exception(made: Any, timeout: float | None = None) -> BaseException | None:
+            vars(made)[_ASKED] = True
+            return real_exception(made, timeout)
 
         patches.attribute(future, "set_exception", set_exception)
         patches.attribute(future, "result", result)

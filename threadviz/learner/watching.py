@@ -6,34 +6,25 @@ the run, note each access to an instance's attribute.  Globals and items of list
 
 import builtins
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
 from ..patches import Patches
 from ..texts import cut
-from ..trace import Kind
 from .code import is_learners, slots
+from .notes import Notes, Noting
 
 _PLAIN = (bool, int, float, str, bytes, None.__class__)
-Note = Callable[[Kind, str, str, int], object]
 
 
-def watch(patches: Patches, classes: Iterable[type], note: Note) -> None:
-    """Call `note("read" or "write", attribute, repr of the value, line)` for accesses in the learner's code."""
-    numbers: dict[type, dict[int, tuple[int, object]]] = {}  # keeps the objects, as an id may be used again
-
-    def name_of(owner: object) -> str:
-        known = numbers.setdefault(type(owner), {})
-        number, _ = known.setdefault(id(owner), (len(known) + 1, owner))
-        return type(owner).__name__ if number == 1 else f"{type(owner).__name__}#{number}"
-
-    patches.call_later(numbers.clear)
+def watch(patches: Patches, classes: Iterable[type], noting: Noting) -> None:
+    """Note each read and write of an attribute in the learner's code: which, the repr of its value, and the line."""
 
     def watch_one(cls: type) -> None:
         if not issubclass(cls, BaseException | type | Enum) and cls.__getattribute__ is object.__getattribute__:
-            patches.attribute(cls, "__getattribute__", _reading(cls.__getattribute__, note, name_of))
-            patches.attribute(cls, "__setattr__", _writing(cls.__setattr__, note, name_of))
+            patches.attribute(cls, "__getattribute__", _reading(cls.__getattribute__, noting))
+            patches.attribute(cls, "__setattr__", _writing(cls.__setattr__, noting))
 
     for cls in classes:
         watch_one(cls)
@@ -48,23 +39,33 @@ def watch(patches: Patches, classes: Iterable[type], note: Note) -> None:
     patches.attribute(builtins, "__build_class__", build_class)
 
 
-def _reading(real: Any, note: Note, name_of: Callable[[object], str]) -> Any:
+def _name_of(owner: object, notes: Notes) -> str:
+    known = notes.objects.setdefault(type(owner), {})
+    number, _ = known.setdefault(id(owner), (len(known) + 1, owner))
+    return type(owner).__name__ if number == 1 else f"{type(owner).__name__}#{number}"
+
+
+def _reading(real: Any, noting: Noting) -> Any:
     def __getattribute__(self: object, name: str) -> Any:
         value = real(self, name)
         frame = sys._getframe(1)
         if name[:2] != "__" and not callable(value) and is_learners(frame.f_code.co_filename) and _is_data(self, name):
-            note("read", f"{name_of(self)}.{name}", short(value), frame.f_lineno)
+            notes = noting()
+            if notes is not None:
+                notes.note_access("read", f"{_name_of(self, notes)}.{name}", short(value), frame.f_lineno)
         return value
 
     return __getattribute__
 
 
-def _writing(real: Any, note: Note, name_of: Callable[[object], str]) -> Any:
+def _writing(real: Any, noting: Noting) -> Any:
     def __setattr__(self: object, name: str, value: object) -> None:
         real(self, name, value)
         frame = sys._getframe(1)
         if is_learners(frame.f_code.co_filename) and not callable(value):
-            note("write", f"{name_of(self)}.{name}", short(value), frame.f_lineno)
+            notes = noting()
+            if notes is not None:
+                notes.note_access("write", f"{_name_of(self, notes)}.{name}", short(value), frame.f_lineno)
 
     return __setattr__
 

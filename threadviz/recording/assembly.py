@@ -9,8 +9,7 @@ from typing import Any
 
 from ..texts import printable
 from ..trace import Trace, TraceEvent, Wait
-from .recorder import Recorder
-from .tracks import GAP, MAX_NOTES, Described, LockNote, Note, Place, Track
+from .recorder import GAP, MAX_NOTES, Described, LockNote, Note, Place, Recorder, Track
 
 MOST_HOLDERS = 4  # that a wait names
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from .. import real
 from ..learner.code import call_site, caller, is_learners, outside, user_call
-from .recorder import Recorder
-from .tracks import Described, Note, Place, Track
+from .recorder import Described, Note, Place, Recorder, Track
 
 _CONDITION = threading.Condition.__init__.__code__
 _get_ident, _getframe, _now = real.get_ident, sys._getframe, perf_counter_ns
@@ -33,7 +32,7 @@ class Lock:
         "_real",
         "_recorder",
         "_released",
-        "_told",
+        "made_by_learner",
         "_try",
         "_waiters",
     )
@@ -54,13 +53,13 @@ class Lock:
         if maker is not None and maker.f_code is _CONDITION:
             self._called = maker.f_locals["self"]
             maker = maker.f_back
-        self._told = maker is not None and is_learners(maker.f_code.co_filename)
+        self.made_by_learner = maker is not None and is_learners(maker.f_code.co_filename)
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         if blocking is not True or timeout != -1:
             real.check_timeout(blocking, timeout)
         if self._try(False):
-            if self._told:
+            if self.made_by_learner:
                 recorder = self._recorder
                 notes = recorder.notes
                 if len(notes) < recorder.room:
@@ -111,12 +110,13 @@ class Lock:
         track = recorder.track()
         if track is None:
             got = bool(self._real.acquire(True, timeout))
-            if got and self._told:
+            if got and self.made_by_learner:
                 self._note("acquire", _now(), frame)
             return got
         seconds = None if timeout < 0 else timeout
         code = frame.f_code
-        if self._told and self._name and id(code) in recorder.learners:  # as below, without looking at all the frames
+        # As below, without looking at all the frames.
+        if self.made_by_learner and self._name and id(code) in recorder.learners:
             place = code, frame.f_lasti
             described = Described("blocked", "", place, self, self._name, "lock")
             got = recorder.wait(track, described, self._attempt, seconds, self.locked)
@@ -124,12 +124,12 @@ class Lock:
                 recorder.notes.append((_now(), _get_ident(), "acquire", self, code, place[1], self))
             return got
         name, line, outermost = user_call(f"{self.class_name}.acquire")
-        if self._told and (outermost is None or name.endswith((".acquire", ".__enter__", ".wait", ".wait_for"))):
+        takes_it = outermost is None or name.endswith((".acquire", ".__enter__", ".wait", ".wait_for"))
+        if self.made_by_learner and takes_it:
             if not self._name:
                 self._find_name()
-            described = Described(
-                "blocked", "", line, self, self._name, "lock"
-            )  # who held it is found out in `assembly`
+            # Who held it is found out in `assembly`.
+            described = Described("blocked", "", line, self, self._name, "lock")
         else:
             label = "waits for work" if name == "_worker" else name
             described = Described("blocked", label, line, None, label.removeprefix("waits for "))
@@ -140,16 +140,16 @@ class Lock:
             got = recorder.wait(track, described, self._attempt, seconds, self.locked)
         finally:
             self._waiters.remove(track)
-        cause: Any = self if self._told else self._released  # the lock itself: whoever let it go last
+        cause: Any = self if self.made_by_learner else self._released  # the lock itself: whoever let it go last
         if described.on != "lock" and line is not None and not track.quiet:
             recorder.note("wake", name, line=line, cause=cause if got else None)
             cause = None
-        if got and self._told:
+        if got and self.made_by_learner:
             self._note("acquire", _now(), frame, cause)
         return got
 
     def release(self) -> None:
-        if self._told:
+        if self.made_by_learner:
             self._let_go(_getframe(1))
             return
         if self._waiters:
@@ -157,7 +157,7 @@ class Lock:
         self._free()
 
     def __exit__(self, *_: object) -> None:
-        if self._told:
+        if self.made_by_learner:
             self._let_go(_getframe(1))
         else:
             self.release()
@@ -202,7 +202,7 @@ class RLock(Lock):
             real.check_timeout(blocking, timeout)
         if self._try(False):
             self._count += 1
-            if self._count == 1 and self._told:
+            if self._count == 1 and self.made_by_learner:
                 self._note("acquire", _now(), _getframe(1))
             return True
         if blocking and timeout != 0 and self._wait(timeout, _getframe(1)):
@@ -222,7 +222,7 @@ class RLock(Lock):
         if self._real._is_owned():
             self._count -= 1
             if not self._count:
-                if self._told:
+                if self.made_by_learner:
                     self._note("release", _now(), frame)
                 elif self._waiters:
                     self._released = self._recorder.note_call()

@@ -2,7 +2,6 @@
 
 import gc
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,17 +11,12 @@ from typing import Any
 
 from .. import real
 from ..errors import StopRun
-from ..learner.code import raised_at, user_call
-from ..learner.futures import SilentFutures
 from ..learner.outside import look_outside
-from ..learner.queues import watch_queues
-from ..learner.watching import watch
 from ..schedule import Schedule
 from ..stage.output import Output
-from ..stage.patching import patched
-from ..stage.stage import Finished, exclusively, keep_interpreter_settings, one_each, replace_early_names
+from ..stage.stage import Finished, Stage, exclusively, one_each
 from ..stage.watchdog import raise_on_next_line
-from ..texts import error_parts, error_text, printable
+from ..texts import error_text, printable
 from .assembly import assemble
 from .locks import Lock
 from .recorder import Recorder
@@ -31,9 +25,8 @@ from .simplequeue import SimpleQueue
 MAX_LINES = 100_000  # printed and logged in a run
 
 
-def record_once(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Finished:
-    """Run `scenario` on real threads.  KeyboardInterrupt comes through, when everything is put back."""
-    program = partial(scenario, *args, **kwargs)
+def record_once(program: partial[Any]) -> Finished:
+    """Run a scenario's call on real threads.  KeyboardInterrupt comes through, when everything is put back."""
     classes, shared, unseen, holders = look_outside(program, (Lock, SimpleQueue))
     told = [f"{path} {kind}: who waited for it, and who held it, is not shown" for path, kind, _ in shared] + unseen
     with exclusively(), _Interrupts() as interrupts:
@@ -87,38 +80,16 @@ def _record(
     interrupts: _Interrupts,
 ) -> Finished:
     recorder = Recorder()
-    output = Output(recorder.is_ours)
-    silent = SilentFutures()
-
-    def thread_name() -> str:
-        track = recorder.track()
-        return track.name if track is not None else threading.current_thread().name
-
-    def note_failed(error: BaseException) -> str:
-        recorder.note("failed", *error_parts(error), line=raised_at(error))
-        return thread_name()
-
-    def begin_item() -> int | None:
-        return user_call("queue")[1]
-
-    output.now = lambda: ((perf_counter_ns() - recorder.began) / 1e9, thread_name())
-    output.is_muted = lambda: recorder.stopping or len(output.lines) >= MAX_LINES
-    output.noted = lambda text: recorder.note("output", text)
+    stage = Stage(Recorder, program, holders, classes, MAX_LINES)
     kept: dict[str, Any] = {}
-
-    with patched(recorder, 0) as patches:
-        replace_early_names(patches, program, holders)
-        keep_interpreter_settings(patches)
+    with stage:
+        patches, output = stage.patches, stage.output
         if not gc.get_freeze_count():  # so that collections, which many notes bring on, look at the run alone
-            patches.call_later(gc.unfreeze)
+            patches.callback(gc.unfreeze)
             gc.freeze()
-        output.install(patches)
-        patches.call_later(output.close)
-        patches.attribute(threading, "excepthook", _hook(output))
-        silent.install(patches, output.is_ours, note_failed)
+        recorder.excepthook = _hook(output)
         recorder.install(patches)
-        watch(patches, classes, recorder.note)
-        watch_queues(patches, SimpleQueue, output.is_ours, begin_item, recorder.note, recorder.object_name)
+        stage.begin(recorder, seed=0)
         recorder.began = perf_counter_ns()
         with interrupts.allowed(), suppress(StopRun):
             try:
@@ -138,11 +109,12 @@ def _record(
             for name in recorder.end_all()
         ]
         notes = list(recorder.notes)
+        stage.end(recorder)
     if len(output.lines) >= MAX_LINES:
         told.append(f"only the first {MAX_LINES:,} lines of what was printed and logged were kept")
     told.append(_overhead(len(notes)))
     trace = assemble(recorder, notes, ended, told)
-    errors = one_each([*recorder.errors, *silent.errors()])
+    errors = one_each([*recorder.errors, *stage.silent.errors()])
     return Finished(
         trace,
         Schedule([]),
@@ -159,7 +131,7 @@ def _overhead(notes: int) -> str:
     recorder = Recorder()
     recorder.room = 2000
     lock = Lock()
-    lock._told, lock._name = True, "lock"
+    lock.made_by_learner, lock._name = True, "lock"
     lock._code = _overhead.__code__  # taken for the learner's, which is what costs the least
     began = perf_counter_ns()
     for _ in range(500):

@@ -1,35 +1,294 @@
-"""Notes what real OS threads do on the real clock: the simulator's surface, over the real primitives.
+"""Notes what real OS threads do on the real clock: an engine over the real primitives.
 
-A wait lasts at most a slice before it looks whether the run is being ended, so that a deadlock ends by itself and no
-thread is left.
+Every thread appends plain tuples to one list, which costs a fraction of a microsecond; lanes and spans are made of
+them afterwards, in `assembly.py`.  A wait lasts at most a slice before it looks whether the run is being ended, so that
+a deadlock ends by itself and no thread is left.
 """
 
 import operator
+import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter_ns
-from typing import Any, ClassVar
+from types import CodeType
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from .. import real
-from ..learner.code import user_call
+from ..errors import StopRun
+from ..learner.code import call_site, caller, ends_a_call, is_learners, raised_at, user_call
+from ..learner.naming import Names
+from ..patches import Patches
 from ..stage import cpu
-from ..texts import printable
-from .tracks import GAP, SLICE, Described, Track, Tracks
+from ..stage.engine import Engine
+from ..stage.notes import Row
+from ..stage.stand_ins import pool_module
+from ..stage.watchdog import raise_in, raise_on_next_line
+from ..texts import Namesakes, error_parts, printable
+from ..trace import Kind, On, State
+
+MAX_NOTES = 200_000  # of a run; what comes later is not kept
+MAX_THREADS = 10_000  # of a run
+SLICE = 0.1  # seconds, real: how long a wait lasts before it looks about
+GAP = 1_000_000  # nanoseconds: between two looks at the clock, so long that the thread was off the CPU
+GRACE = 1.0  # seconds, real: for the threads that are left at the end, to follow the request to end
+
+Place = tuple[CodeType, int]  # code and the offset of an instruction in it: a line that nobody has looked up yet
+# nanoseconds, thread, kind, what, value, line, cause
+Note = tuple[int, "Track", str, Any, Any, int | Place | None, Any]
+# the same of a lock that was got or let go: nanoseconds, OS thread's identity, kind, lock, code, offset, cause
+LockNote = tuple[int, int, str, Any, CodeType | None, int | None, Any]
 
 
-class Recorder(Tracks):
-    """One recorded run, behind the surface that `patching` puts in place."""
+class Described(NamedTuple):
+    """A wait, before anybody knows how long it lasts."""
 
-    newest: ClassVar["Recorder"]  # that of the run that is going on; locks made in it keep a reference
+    state: State
+    label: str
+    place: int | Place | None  # in the learner's code
+    holder: Any  # the thread that would end it, or the lock that it is for
+    what: str  # it is for, as a deadlock tells
+    on: On = ""
+
+
+class Track(Row):
+    """A recorded thread; its lane is keyed by our own number, as an OS thread's identity is used again."""
+
+    def __init__(self, recorder: "Recorder", thread: threading.Thread) -> None:
+        super().__init__(thread, len(recorder.all), 0, recorder.namesakes)
+        self.recorder = recorder
+        self.started_by: Note | None = None
+        self.begun = False
+        self.end: Note | None = None
+        self.quiet = False  # inside `Thread.start`, whose own waits are nobody's business
+        self.turns = 0  # waits so far
+        self.waiting: tuple[int, Described] | None = None  # since when, and for what
+        self.cut_wait: tuple[int, Described] | None = None  # the first one that ended when no more notes were kept
+        self.working: tuple[int, int, str, int | None] | None = None  # since when, and until when it was seen to
+        self.hopeless: Callable[[], bool] | None = None  # whether a wait without a time-out still waits for something
+        self.requests = 0  # to end, raised in its waits so far
+        self.gone = False
+
+    def is_alive(self) -> bool:
+        try:
+            alive = real.is_alive(self.thread)
+        except Exception:  # a subclass with a `_stop` of its own breaks CPython 3.11's `is_alive`
+            alive = False
+        # and a time-out of `join` that is too long makes CPython 3.11 take a thread for stopped
+        return alive or (not self.gone and self.thread.ident in sys._current_frames())
+
+
+class Recorder(Engine):
+    """The engine of one recorded run: its threads, from their start to their end, and what they note."""
+
+    newest: ClassVar["Recorder"]  # that of the run that goes on; locks made in it keep a reference
     virtual = False
-    Lock: type[Any]
-    RLock: type[Any]
-    SimpleQueue: type[Any]
 
     def __init__(self) -> None:
         super().__init__()
-        Recorder.newest = self
+        self.notes: list[Note | LockNote] = []
+        self.room = MAX_NOTES
+        self.all: list[Track] = []
+        self.tracks: dict[int, Track] = {}  # OS thread's identity -> the thread that it is now
+        self.learners: dict[int, CodeType] = {}  # code known to be the learner's, by its id, as its hash is slow
+        self.errors: list[tuple[str, BaseException]] = []
+        self.names, self.namesakes = Names(), Namesakes()
+        self.stopping = False
+        self.deadlocked = False
         self._suspicion: tuple[int, object] = (0, None)
+        self.began = perf_counter_ns()
+        Recorder.newest = self
+        main = Track(self, threading.current_thread())
+        self.all.append(main)
+        self.tracks[real.get_ident()] = main
+
+    # ---- notes --------------------------------------------------------------------------------------------------
+
+    def is_ours(self) -> bool:
+        return real.get_ident() in self.tracks
+
+    def library_lock(self) -> Any:
+        lock = self.Lock()
+        lock.made_by_learner = False
+        return lock
+
+    @property
+    def is_over(self) -> bool:
+        return self.stopping
+
+    def track(self) -> Track | None:
+        """The thread that asks; None for one that is not of this run, or that the run has left behind."""
+        return self.tracks.get(real.get_ident())
+
+    def note(
+        self, kind: Kind, what: Any = "", value: Any = "", line: int | None = None, cause: Note | None = None
+    ) -> Note | None:
+        track = self.tracks.get(real.get_ident())
+        if track is None or len(self.notes) >= self.room:
+            return None
+        note: Note = (perf_counter_ns(), track, kind, what, value, line, cause)
+        self.notes.append(note)
+        return note
+
+    def note_access(self, kind: Kind, what: str, value: str, line: int) -> None:
+        self.note(kind, what, value, line)
+
+    def moment(self) -> tuple[float, str]:
+        track = self.track()
+        name = track.name if track is not None else threading.current_thread().name
+        return (perf_counter_ns() - self.began) / 1e9, name
+
+    def begin_item(self) -> int | None:
+        return user_call("queue")[1]
+
+    def note_call(self) -> Note | None:
+        """Note the operation that is about to let another thread go on."""
+        name, line, _ = user_call("")
+        return self.note("call", name, line=line) if line is not None or ends_a_call(name) else None
+
+    def note_error(self, error: BaseException) -> None:
+        self.note("error", *error_parts(error), line=raised_at(error))
+
+    def object_name(self, wanted: object, otherwise: str) -> str:
+        """What the learner calls `wanted`: in the main thread's frames first, then in the current thread's."""
+        main = sys._current_frames().get(self.all[0].thread.ident or 0)
+        return self.names.name(wanted, main, caller(), otherwise)
+
+    def note_span(self, track: Track, state: State, label: str, start: int, end: int, line: Any, on: On = "") -> None:
+        if len(self.notes) < self.room:
+            self.notes.append((end, track, "span", label, (state, start, on), line, None))
+
+    # ---- a thread's life ------------------------------------------------------------------------------------------
+
+    def start(self, thread: threading.Thread) -> None:
+        track = self.track()
+        if track is None or not getattr(thread, "_initialized", False) or thread._started.is_set():  # type: ignore[attr-defined]
+            real.start(thread)  # CPython's own error
+            return
+        if self.stopping:
+            self.request_end(track)
+        if len(self.all) > MAX_THREADS:
+            raise RuntimeError("can't start new thread")  # as CPython does; threads that start threads have no end
+        learners, _, _ = call_site(caller())
+        line = learners.f_lineno if learners is not None else None
+        child = Track(self, thread)
+        child.started_by = self.note("start", child.name, line=line)
+        thread._threadviz = child  # type: ignore[attr-defined]
+        hook = thread._invoke_excepthook  # type: ignore[attr-defined]
+        thread._invoke_excepthook = partial(self._failed, child, hook)  # type: ignore[attr-defined]
+        self.all.append(child)
+        track.quiet = True
+        since = perf_counter_ns()
+        try:
+            real.start(thread)
+        except Exception:  # not where it was interrupted: the thread may be about to begin
+            child.begun = True
+            raise
+        finally:
+            track.quiet = False
+            if perf_counter_ns() - since > GAP:
+                self.note_span(track, "ready", "off the CPU", since, perf_counter_ns(), line)
+
+    def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int:
+        if not callable(function) or not isinstance(args, tuple) or not isinstance(kwargs, dict | None.__class__):
+            return real.start_new_thread(function, args, kwargs)  # CPython's own error
+        name = f"Dummy-{len(self.all)}"
+        thread = threading.Thread(target=function, name=name, args=args, kwargs=kwargs, daemon=True)
+        self.start(thread)
+        return thread.ident or 0
+
+    def install(self, patches: Patches) -> None:
+        """See threads begin and end, in their own OS threads."""
+        bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
+
+        def bootstrap_inner(thread: threading.Thread) -> None:
+            track = vars(thread).get("_threadviz")
+            if not isinstance(track, Track) or track.recorder is not self:
+                bootstrap(thread)
+                return
+            ident = real.get_ident()
+            self.tracks[ident] = track
+            if self.stopping:
+                thread.run = lambda: None  # type: ignore[method-assign]
+            self.note("begin", cause=track.started_by)
+            track.begun = True
+            try:
+                bootstrap(thread)
+            finally:
+                track.end = self.note("end")
+                self.tracks.pop(ident, None)
+                track.gone = True
+
+        patches.attribute(threading.Thread, "_bootstrap_inner", bootstrap_inner)
+
+    def _failed(self, track: Track, hook: Callable[..., None], *args: Any) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, StopRun) or error is None:
+            return
+        if not isinstance(error, SystemExit) and not self.stopping:
+            track.ending = "raised"
+            self.errors.append((track.name, error))
+            self.note_error(error)
+        hook(*args)
+
+    def stop(self) -> None:
+        """Let every wait raise StopRun, and keep nothing that comes later."""
+        self.room = 0
+        self.stopping = True
+
+    def request_end(self, track: Track) -> NoReturn:
+        track.requests += 1
+        if track.requests > 1:  # it caught the last one
+            raise_on_next_line(sys._getframe(1))
+        raise StopRun
+
+    def finish_main(self) -> None:
+        """The scenario has returned: its main thread is done, and the program waits for those that are no daemons."""
+        pool_module._shutdown = True  # what the interpreter does at exit: idle workers of open pools are let go
+        for thread, work in list(pool_module._threads_queues.items()):
+            if getattr(thread, "_threadviz", None) in self.all:
+                work.put(None)
+        main = self.all[0]
+        main.end = self.note("end")
+        self.tracks.pop(real.get_ident(), None)
+        at = 1
+        while at < len(self.all):  # more may be started meanwhile
+            track = self.all[at]
+            if track.daemon or not track.is_alive():
+                at += 1
+            elif self.stopping:
+                return
+            else:
+                real.join(track.thread, SLICE)
+
+    def _left(self) -> list[Track]:
+        return [track for track in self.all[1:] if not track.begun or track.is_alive()]
+
+    def end_all(self) -> list[str]:
+        """End the threads that are left; the names of those that do not follow."""
+        self.stop()
+        left = self._left()
+        deadline = perf_counter_ns() + GRACE * 1e9
+        while left and perf_counter_ns() < deadline:
+            where = sys._current_frames()
+            for track in left:
+                frame = where.get(track.thread.ident or 0)
+                # at first not in the library's code, which might leave a lock locked; a wait raises it itself
+                late = perf_counter_ns() > deadline - GRACE * 5e8
+                if late or (frame is not None and is_learners(frame.f_code.co_filename)):
+                    raise_in(track.thread.ident or 0)
+            del where
+            real.sleep(SLICE / 40)
+            left = self._left()
+        self.tracks = {}
+        for track in self.all[1:]:  # where the request to end came into `threading`'s own last steps
+            ident = track.thread.ident or 0
+            threading._limbo.pop(track.thread, None)  # type: ignore[attr-defined]
+            if track.gone and threading._active.get(ident) is track.thread:  # type: ignore[attr-defined]
+                del threading._active[ident]  # type: ignore[attr-defined]
+        for track in self.all:  # the interpreter's own exit must not wait for them
+            pool_module._threads_queues.pop(track.thread, None)
+        return [track.name for track in left]
 
     # ---- waiting ------------------------------------------------------------------------------------------------
 
@@ -99,7 +358,7 @@ class Recorder(Tracks):
             self.deadlocked = True
             self.stop()
 
-    # ---- the surface that `patching` puts in place ----------------------------------------------------------------
+    # ---- what stands for the primitives ----------------------------------------------------------------
 
     def sleep(self, *args: Any, **kwargs: Any) -> None:
         track = self.track()

@@ -7,8 +7,7 @@ from typing import Any
 from .. import real
 from ..learner.code import user_call
 from ..learner.queues import Traffic
-from .recorder import Recorder, can_last
-from .tracks import Described, Note, Track
+from .recorder import Described, Note, Recorder, Track, can_last
 
 
 class SimpleQueue:

@@ -6,8 +6,7 @@ from typing import Any
 from .. import real
 from ..learner.code import ends_a_call
 from ..trace import On
-from .simulator import Simulator
-from .tasks import Operation, Task
+from .scheduler import Operation, Simulator, Task
 
 _FOREVER = "a lock of a finished run is still held, and the run that would release it is over; make a new one"
 
@@ -93,15 +92,17 @@ class Lock:
         )
 
     def _name(self, operation: Operation) -> str:
+        if not self._simulator.noted:
+            return self.class_name
         if not self._called:
             called = operation.frame.f_locals.get("self") if operation.frame is not None else self
             self._called = self._simulator.object_name(called, getattr(called, "class_name", type(called).__name__))
         return self._called
 
     def _note_acquired(self, operation: Operation) -> None:
-        if operation.line is None or not self._is_wanted_by(operation):
-            return
         simulator = self._simulator
+        if not simulator.noted or operation.line is None or not self._is_wanted_by(operation):
+            return
         cause, simulator.current.woken_by = simulator.current.woken_by, None
         name = self._name(operation)
         simulator.record("acquire", name, line=operation.line, cause=cause)
@@ -120,6 +121,8 @@ class Lock:
 
     def _note_release(self, operation: Operation) -> None:
         simulator = self._simulator
+        if not simulator.noted:
+            return
         holder = self._holder
         if self._waiters and operation.event is None and ends_a_call(operation.name):
             operation.event = simulator.record("call", operation.name)

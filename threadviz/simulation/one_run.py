@@ -1,107 +1,125 @@
-"""One simulated run, whole: what it may share is looked at, the runtime put in place, run, and taken away again."""
+"""A simulated scenario on its stage: what it may share is looked at once, then it is run once or thousands of times."""
 
-from collections.abc import Callable
 from functools import cached_property, partial
+from types import FrameType, TracebackType
 from typing import Any
 
-from .. import real
 from ..errors import StopRun
 from ..learner.code import raised_at
-from ..learner.futures import SilentFutures
 from ..learner.outside import survey
-from ..learner.queues import watch_queues
-from ..learner.watching import watch
 from ..schedule import Policy, Schedule
-from ..stage.output import Output
-from ..stage.patching import patched
-from ..stage.stage import Finished, exclusively, keep_interpreter_settings, one_each, replace_early_names
+from ..stage.stage import Finished, Stage, exclusively, one_each
 from ..stage.watchdog import Watchdog
 from ..texts import error_parts
-from ..trace import Kind
 from .locks import Lock
+from .scheduler import Simulator
 from .simplequeue import SimpleQueue
-from .simulator import Simulator
-from .threads import Runtime
+from .threads import SimulatedThreads
 
 
-def simulate_once(
-    scenario: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    policy: Policy,
-    seed: int,
-    cores: int | None,
-) -> Finished:
-    """Run `scenario` on the virtual clock.  KeyboardInterrupt and ScheduleMismatch come through; all else is kept."""
-    program = partial(scenario, *args, **kwargs)
-    classes, unseen, holders = survey(program, (Lock, SimpleQueue))
-    with exclusively():
-        simulator = Simulator(policy, cores)
-        simulator.events.notes += unseen
-        return _simulate(program, holders, classes, simulator, seed)
+def simulate_once(program: partial[Any], policy: Policy, seed: int, cores: int | None) -> Finished:
+    """Run a scenario's call on the virtual clock.
+
+    KeyboardInterrupt and ScheduleMismatch come through; all else is kept.
+    """
+    with exclusively(), Simulation(program) as simulation:
+        return simulation.run(policy, seed, cores)
 
 
-def _simulate(
-    program: partial[Any], holders: list[Any], classes: list[type], simulator: Simulator, seed: int
-) -> Finished:
-    output = Output(lambda: real.get_ident() == simulator.os_thread)
-    runtime = Runtime(simulator, output)
-    silent = SilentFutures()
-    output.now = lambda: (simulator.now / 1e9, simulator.current.name)
-    output.is_muted = lambda: simulator.is_over
-    output.noted = lambda text: simulator.record("output", text)
-    kept: dict[str, Any] = {}
+class Simulation:
+    """A scenario's call, ready to be run; its stage stands between `__enter__` and `__exit__`.
 
-    def note_access(kind: Kind, what: str, value: str, line: int) -> None:
-        if not simulator.ending and real.get_ident() == simulator.os_thread:
-            simulator.record_access(kind, what, value, line)
+    MadeOutside, by name, for a primitive that the scenario can reach and has not made itself.
+    """
 
-    def note_failed(error: BaseException) -> str:
-        simulator.record("failed", *error_parts(error), line=raised_at(error))
-        return simulator.current.name
+    def __init__(self, program: partial[Any]) -> None:
+        self._program = program
+        classes, self._unseen, self._holders = survey(program, (Lock, SimpleQueue))
+        self._stage = Stage(SimulatedThreads, program, self._holders, classes)
+        self._watchdog = Watchdog(self._progress, self._stop, self._mark)
+        self._simulator: Simulator | None = None  # of the run that goes on
+        self._between_runs = 0
+        self._interrupted = False  # by the stop button, between two runs
 
-    def begin_item() -> int | None:
-        return None if simulator.ending else simulator.begin_operation("queue").line
-
-    def main() -> None:
+    def __enter__(self) -> "Simulation":
+        self._watchdog.__enter__()
         try:
-            kept["value"] = program()
-        except BaseException as error:
-            if simulator.is_over or isinstance(error, StopRun):
-                return
-            kept["error"] = error
-            simulator.tasks[0].ending = "raised"
-            simulator.record("error", *error_parts(error), line=raised_at(error))
-        runtime.drain_pools()
+            self._stage.__enter__()
+        except BaseException:
+            self._watchdog.__exit__()
+            raise
+        return self
 
-    watchdog = Watchdog(lambda: simulator.progress, simulator.stop, simulator.mark)
-    with watchdog, patched(runtime, seed) as patches:
-        replace_early_names(patches, program, holders)
-        for holder in holders:
-            if issubclass(type(holder), cached_property) and hasattr(holder, "lock"):  # up to CPython 3.11
-                patches.slot(holder, "lock", runtime.RLock())
-        keep_interpreter_settings(patches)
-        output.install(patches)
-        patches.call_later(output.close)
-        silent.install(patches, lambda: output.is_ours() and not simulator.is_over, note_failed)
-        watch(patches, classes, note_access)
-        watch_queues(patches, SimpleQueue, output.is_ours, begin_item, simulator.record, simulator.object_name)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         try:
+            self._stage.__exit__(kind, error, traceback)
+        finally:
+            self._watchdog.__exit__()
+        if self._interrupted:  # while everything was put back
+            raise KeyboardInterrupt
+
+    def run(self, policy: Policy, seed: int = 0, cores: int | None = None, noted: bool = True) -> Finished:
+        """One run.  Where it is not `noted` it has the same outcome and an empty trace."""
+        simulator = Simulator(policy, cores, noted)
+        engine = SimulatedThreads(simulator, self._stage.output)
+        simulator.events.notes += self._unseen
+        kept: dict[str, Any] = {}
+
+        def main() -> None:
+            try:
+                kept["value"] = self._program()
+            except BaseException as error:
+                if simulator.is_over or isinstance(error, StopRun):
+                    return
+                kept["error"] = error
+                simulator.tasks[0].ending = "raised"
+                simulator.record("error", *error_parts(error), line=raised_at(error))
+            engine.drain_pools()
+
+        self._simulator = simulator
+        self._stage.begin(engine, seed)
+        try:
+            for holder in self._holders:
+                if issubclass(type(holder), cached_property) and hasattr(holder, "lock"):  # up to CPython 3.11
+                    engine.patches.slot(holder, "lock", engine.RLock())
+            if self._interrupted:
+                raise KeyboardInterrupt
             simulator.run(main)
         finally:
-            runtime.forget_pools()
-    if simulator.stop_now == "interrupted":
-        raise KeyboardInterrupt
-    errors = one_each([*runtime.errors, *silent.errors()])
-    trace = simulator.trace()
-    stuck = simulator.stuck()
-    deadlocked = simulator.deadlocked and stuck is None
-    return Finished(
-        trace,
-        Schedule(simulator.choices),
-        output.lines,
-        kept.get("value"),
-        stuck or kept.get("error"),
-        errors,
-        deadlocked,
-    )
+            engine.forget_pools()
+            self._stage.end(engine)
+            self._simulator = None
+        if simulator.stop_now == "interrupted":
+            raise KeyboardInterrupt
+        stuck = simulator.stuck()
+        return Finished(
+            simulator.trace(),
+            Schedule(simulator.choices),
+            self._stage.output.lines,
+            kept.get("value"),
+            stuck or kept.get("error"),
+            one_each([*engine.errors, *self._stage.silent.errors()]),
+            simulator.deadlocked and stuck is None,
+        )
+
+    # ---- what the watchdog asks and says; it may do so at any time, also between two runs ----
+
+    def _progress(self) -> int:
+        if self._simulator is None:
+            self._between_runs -= 1  # another number each time: whoever makes the runs is not to be ended
+            return self._between_runs
+        return self._simulator.progress
+
+    def _stop(self, why: str, frame: FrameType | None) -> None:
+        if self._simulator is not None:
+            self._simulator.stop(why, frame)
+        else:
+            self._interrupted |= why == "interrupted"
+
+    def _mark(self, why: str, frame: FrameType | None) -> None:
+        if self._simulator is not None:
+            self._simulator.mark(why, frame)
+        else:
+            self._interrupted |= why == "interrupted"

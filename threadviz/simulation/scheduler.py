@@ -1,41 +1,130 @@
 """The scheduler and its virtual clock: every simulated thread is a greenlet in the OS thread that called it.
 
 Time moves only when no thread can run.  A thread runs until it must wait, or until the policy prefers another one
-at a scheduling point.
+at a scheduling point.  It is ended before its time by StopRun, raised where it stands.
 """
 
 import heapq
 import itertools
 import threading
 from collections.abc import Callable
-from typing import Any
+from sys import _getframe
+from types import FrameType
+from typing import Any, ClassVar
 
-from greenlet import greenlet
+from greenlet import getcurrent, greenlet
 
-from ..errors import ScheduleMismatch, StopRun
-from ..schedule import Numbers, Policy
-from ..trace import On, State, Wait
-from .tasks import Task, Tasks
+from .. import real
+from ..errors import ScheduleMismatch, StopRun, Stuck
+from ..learner.code import KIND, OPERATIONS, OTHER, call_site, caller, operation_name
+from ..learner.naming import Names
+from ..schedule import Policy
+from ..stage.notes import Events, Row
+from ..stage.watchdog import PATIENCE
+from ..texts import Namesakes
+from ..trace import Kind, On, State, Trace, Wait
+from .cores import MAX_CPU_TURNS, Cores
 
+MAX_EVENTS = 200_000  # trace events of a run; what goes on longer is taken to be endless
+MAX_SWITCHES = 1_000_000  # and switches and operations, likewise
+MAX_REQUESTS = 10  # to end, that a thread may swallow before it is left where it stands
+_UNKILLABLE: list[greenlet] = []  # threads that swallowed them all: kept from the collector, which would ask once more
+MAX_THREADS = 10_000  # of a run; an operating system has a limit, too
 MAX_TURNS = 10_000  # operations of one thread at one instant after which the others get their turn
 
 
-class Scheduler(Tasks):
-    """Who goes on, and when the clock moves."""
+class Operation:
+    """One user-level call of a primitive, and the trace event that stands for it."""
 
-    def __init__(self, policy: Policy, cores: int | None = None) -> None:
-        super().__init__(cores)
+    __slots__ = ("event", "frame", "line", "name")
+
+    def __init__(self, name: str, frame: FrameType | None, line: int | None, event: int | None) -> None:
+        self.name = name
+        self.frame = frame  # the outermost library frame; None where the learner called the primitive directly
+        self.line = line  # None where no learner's code made the call
+        self.event = event
+
+    @property
+    def told(self) -> str:
+        """What a wait inside it is called in the picture."""
+        return "waits for work" if self.name == "_worker" else self.name
+
+
+class Task(greenlet, Row):
+    """A simulated thread."""
+
+    def __init__(self, simulator: Any, thread: threading.Thread, body: Callable[[], None]) -> None:
+        greenlet.__init__(self, parent=simulator.hub)
+        Row.__init__(self, thread, len(simulator.tasks), simulator.now, simulator.namesakes, simulator.noted)
+        self.simulator = simulator
+        self.body = body
+        self.finished = False
+        self.joiners: list[Task] = []
+        self.operation: Operation | None = None
+        self.wanted: Any = None  # the lock it would take up when it goes on
+        self.woken_by: int | None = None  # the trace event that ended its wait
+        self.timer = 0  # number of the timer that may end its wait; 0 for none
+        self.timed_out = False
+        self.requests = 0  # to end, swallowed so far
+
+    def run(self, *_: object) -> None:  # a greenlet that ends hands its parent a value
+        simulator = self.simulator
+        try:
+            if not simulator.ending:
+                self.enter(simulator.now, "running")
+                self.body()
+        except StopRun:
+            pass  # Simulator.close() says how this lane ends
+        except BaseException as error:  # an interrupt, or the policy's own
+            simulator.failure = simulator.failure or error
+            simulator.stop_now = simulator.stop_now or "failed"
+        if not simulator.ending:
+            self.parent = simulator.finish(self)
+
+
+_NOISE = Operation("library", None, None, None)
+
+
+class Simulator:
+    """One simulated run: its threads, its clock, who goes on, and what is noted.
+
+    Every change from one thread to another goes through `_switch` or, at a thread's end, `finish`; both ask `_next`.
+    """
+
+    newest: ClassVar["Simulator"]  # that of the run that goes on; locks made in it keep a reference
+
+    def __init__(self, policy: Policy, cores: int | None = None, noted: bool = True) -> None:
+        Simulator.newest = self
         self.policy = policy
+        self.noted = noted  # without notes a run costs half as much, and has the same choices and the same outcome
+        self.os_thread = real.get_ident()
+        self.hub = getcurrent()
+        self.now = 0  # nanoseconds, virtual
+        self.tasks: list[Task] = []
         self.ready: list[Task] = []
         self.wanting = 0  # threads that would take up a lock when they go on
         self.choices: list[int] = []
+        self.cores = Cores(cores)
+        self.alive = 0  # threads that the program waits for
+        self.current: Task = None  # type: ignore[assignment]
+        self.events = Events()
+        self.names, self.namesakes = Names(), Namesakes()
+        self.progress = 0
+        self.ending = False
+        self.deadlocked = False
+        self.stop_now = ""  # why the run is being ended from outside: "interrupted", "stuck", "endless" or "failed"
+        self.failure: BaseException | None = None
+        self._stopped_at = ""
         self._timers: list[tuple[int, int, Task]] = []
         self._timer_numbers = itertools.count(1)
         self._unstarted: Task | None = None  # the thread whose first step is next
         self._turns = 0
 
+    # ---- who goes on ----
+
     def run(self, body: Callable[[], None]) -> None:
         """Run `body` as the main thread, and all that it starts, to the end; raises what ended it from outside."""
+        self.policy.begin()
         self._unstarted = self.current = self.spawn(threading.main_thread(), body)
         try:
             while (task := self._unstarted) is not None:
@@ -209,7 +298,7 @@ class Scheduler(Tasks):
         if len(candidates) == 1:
             return candidates[0]
         try:
-            chosen = candidates[self.policy.choose(Numbers(candidates))]
+            chosen = candidates[self.policy.choose(candidates)]
         except ScheduleMismatch as error:  # no code of the learner's may catch it
             self.failure, self.stop_now = error, "failed"
             raise StopRun from None
@@ -253,3 +342,163 @@ class Scheduler(Tasks):
                     task.wanted.tell_holder(task)
                     continue
             self.ready.append(task)
+
+    # ---- a thread's life, and its end before its time ----
+
+    @property
+    def is_over(self) -> bool:
+        """Whether threads are being ended: what their code raises on its way out is none of the program's doing."""
+        return self.ending or bool(self.stop_now)
+
+    def spawn(self, thread: threading.Thread, body: Callable[[], None]) -> Task:
+        if len(self.tasks) > MAX_THREADS:
+            raise RuntimeError("can't start new thread")  # CPython's own words
+        task = Task(self, thread, body)
+        self.tasks.append(task)
+        self.alive += not task.daemon
+        return task
+
+    def after(self, seconds: float) -> int:
+        """The time in nanoseconds, `seconds` from now; never now itself, as a wait with a time-out takes time."""
+        return self.now + max(1, round(seconds * 1e9))
+
+    def record(
+        self, kind: Kind, what: str = "", value: str = "", line: int | None = None, cause: int | None = None
+    ) -> int:
+        """Note a trace event of the current thread; returns its index."""
+        if self.ending or not self.noted:
+            return 0
+        return self.events.add(self.now, self.current, kind, what, value, line, cause)
+
+    def record_access(self, kind: Kind, what: str, value: str, line: int) -> None:
+        """Note that the current thread reads or writes an attribute."""
+        self.progress += 1
+        if self.noted:
+            self.events.add_access(self.now, self.current, kind, what, value, line)
+        if self.progress >= MAX_SWITCHES:  # a loop that only looks at attributes comes to no other check
+            self.check()
+
+    def check(self) -> None:
+        """Raise in a thread that is being ended from outside, however often it swallows the request."""
+        if self.ending or self.stop_now:
+            self._request_end()
+        too_many = self.progress >= MAX_SWITCHES or self.cores.turns >= MAX_CPU_TURNS
+        if too_many or len(self.events) >= MAX_EVENTS:
+            self.stop("endless", caller())
+
+    def check_abandoned(self) -> None:
+        """As `check`, once the run is over: in a thread that is being ended, and not in the cell that follows."""
+        if isinstance(getcurrent(), Task):
+            self.check()
+
+    def stop(self, why: str, frame: FrameType | None) -> None:
+        """End the run from outside; called between two instructions of the learner's code, and raises there."""
+        self.mark(why, frame)
+        if getcurrent() is not self.hub:
+            self._request_end()
+
+    def mark(self, why: str, frame: FrameType | None) -> None:
+        """Note why the run is being ended and where its current thread is; from any OS thread."""
+        if self.ending:
+            if why == "interrupted":  # the run is over, but not the loop of runs that it may be part of
+                self.stop_now = why
+        elif not self.stop_now:
+            self.stop_now = why
+            learners, _, _ = call_site(frame)
+            where = f", line {learners.f_lineno}" if learners is not None else ""
+            self._stopped_at = f"{self.current.name}{where}" if self.current else ""
+
+    def _request_end(self) -> None:
+        self.current.requests += 1
+        if self.current.requests > MAX_REQUESTS:
+            self.hub.switch()
+        raise StopRun
+
+    def close(self) -> None:
+        """End every thread that is left, unseen: nothing that its `finally` blocks do is shown."""
+        for task in self.tasks:
+            if not task.finished:
+                task.ending = "deadlocked" if self.deadlocked else "stopped" if self.stop_now else "abandoned"
+                if task.ending == "abandoned" and self.noted:
+                    self.events.add(self.now, task, "abandon")
+                task.close(self.now)
+            task.let_go_of_all(self.now)  # a lock stays locked when its holder ends
+        if self.deadlocked:
+            self.events.add(self.now, self.tasks[0], "deadlock")
+        self.ending = True
+        for task in self.tasks:
+            if task and not task.dead:
+                self.current = task
+                task.parent = self.hub
+                if task.requests <= MAX_REQUESTS:
+                    task.throw(StopRun)
+                if not task.dead:
+                    _UNKILLABLE.append(task)
+
+    def stuck(self) -> Stuck | None:
+        """The error of a run that had to be ended, or None."""
+        if self.stop_now == "stuck":
+            return Stuck(
+                f"no progress for {PATIENCE:g} s of real time in {self._stopped_at}: code that runs without ever "
+                "waiting, or that waits for something real, keeps the virtual clock still; let it sleep or wait"
+            )
+        if self.stop_now == "endless":
+            done = f"{len(self.events):,} trace events"
+            if self.progress >= MAX_SWITCHES:
+                done = f"{MAX_SWITCHES:,} operations and switches"
+            if self.cores.turns >= MAX_CPU_TURNS:
+                done = f"{MAX_CPU_TURNS:,} turns on the CPU"
+            return Stuck(
+                f"still going after {done} in {self._stopped_at}, at {self.now / 1e9:g} "
+                "virtual seconds: a loop in it seems to have no end"
+            )
+        return None
+
+    # ---- which operation a thread is in ----
+
+    def begin_operation(self, name: str) -> Operation:
+        """The user-level operation that the current thread is in; a new one passes a scheduling point first."""
+        task = self.current
+        begun = task.operation
+        learners, outermost, whose = call_site(_getframe(1), begun.frame if begun is not None else None)
+        if whose == OTHER:  # logging and such take locks of their own
+            return _NOISE
+        if outermost is None:
+            if learners is None:  # a thread whose target is the primitive itself
+                return Operation(name, None, None, None)
+            self.point()
+            # a primitive that the learner calls directly is noted by the primitive itself, when it has happened
+            task.operation = Operation(name, None, learners.f_lineno, None)
+            return task.operation
+        if begun is not None and begun.frame is outermost:
+            return begun
+        name = operation_name(outermost)
+        if learners is None or KIND[outermost.f_code.co_filename] != OPERATIONS:
+            task.operation = Operation(name, outermost, None, None)
+        else:
+            self.point()
+            line = learners.f_lineno
+            task.operation = Operation(name, outermost, line, self.record("call", name, line=line))
+        return task.operation
+
+    def begin_call(self, name: str) -> Operation:
+        """As `begin_operation`, for a primitive that is noted as soon as it is called."""
+        operation = self.begin_operation(name)
+        if operation.event is None and operation.line is not None:
+            operation.event = self.record("call", name, line=operation.line)
+        return operation
+
+    def end_wait(self, operation: Operation) -> None:
+        """Note that a wait inside `operation` ended, and what ended it."""
+        cause, self.current.woken_by = self.current.woken_by, None
+        if operation.line is not None:
+            self.record("wake", operation.name, line=operation.line, cause=cause)
+
+    def object_name(self, wanted: object, otherwise: str) -> str:
+        """What the learner calls `wanted`: in the main thread's frames first, then in the current thread's."""
+        main, here = self.tasks[0], caller()
+        return self.names.name(wanted, main.gr_frame if main is not self.current else here, here, otherwise)
+
+    def trace(self) -> Trace:
+        waits = tuple(task.waits for task in self.tasks if self.deadlocked and not task.finished and task.waits)
+        return self.events.trace(self.tasks, self.now, waits)

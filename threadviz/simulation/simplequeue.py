@@ -7,8 +7,7 @@ from typing import Any
 
 from .. import real
 from ..learner.queues import Traffic
-from .simulator import Simulator
-from .tasks import Task
+from .scheduler import Simulator, Task
 
 _FOREVER = "a queue of a finished run is empty, and the run that would fill it is over; make a new one"
 

@@ -1,22 +1,20 @@
-"""The simulator behind the surface that `patching` puts in place: virtual threads and clocks."""
+"""The simulator as an engine: virtual threads and clocks behind the names of `threading` and `time`."""
 
 import operator
 import threading
-import time
 from typing import Any
 
 from .. import real
 from ..errors import StopRun
 from ..learner.code import call_site, caller, raised_at
+from ..stage.engine import Engine
 from ..stage.output import Output
-from ..stage.patching import pool_module
+from ..stage.stand_ins import NOON, pool_module
 from ..texts import error_parts, error_text
+from ..trace import Kind
 from .locks import Lock, RLock
+from .scheduler import Simulator, Task
 from .simplequeue import SimpleQueue
-from .simulator import Simulator
-from .tasks import Task
-
-_NOON = int(time.mktime((2024, 1, 1, 12, 0, 0, 0, 1, -1))) * 1_000_000_000  # local time
 
 
 class _Handle:
@@ -44,8 +42,13 @@ def _forget_locals(thread: threading.Thread) -> None:
             kept.dicts.pop(id(thread), None)
 
 
-class Runtime:
-    """The simulator behind the surface that `patching` puts in place."""
+def _unhandled(args: Any) -> None:
+    """`threading.excepthook` where the learner sets none: a thread's exception is a line of the log."""
+    threading.__excepthook__(args)
+
+
+class SimulatedThreads(Engine):
+    """The engine of one simulated run."""
 
     Lock = Lock
     RLock = RLock
@@ -53,9 +56,15 @@ class Runtime:
     virtual = True
 
     def __init__(self, simulator: Simulator, output: Output) -> None:
-        Simulator.newest = self._simulator = simulator
+        super().__init__()
+        self._simulator = simulator
         self._output = output
+        self.excepthook = _unhandled
         self.errors: list[tuple[str, BaseException]] = []
+
+    @property
+    def is_over(self) -> bool:
+        return self._simulator.is_over
 
     def is_ours(self) -> bool:
         return real.get_ident() == self._simulator.os_thread
@@ -64,7 +73,7 @@ class Runtime:
         return self._simulator.now
 
     def wall_ns(self) -> int:
-        return _NOON + self._simulator.now
+        return NOON + self._simulator.now
 
     def sleep(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -153,12 +162,12 @@ class Runtime:
             return
         if not isinstance(error, SystemExit):
             self.note_error(task, error)
-        elif threading.excepthook is self._output.thread_hook:  # CPython's own is silent about it
+        elif threading.excepthook is _unhandled:  # CPython's own is silent about it
             return
         self._call_hook(task, error)
 
     def _call_hook(self, task: Task, error: BaseException) -> None:
-        if threading.excepthook is self._output.thread_hook:
+        if threading.excepthook is _unhandled:
             self._output.line(f"exception in {task.name}: {error_text(error)}")
             return
         try:
@@ -213,6 +222,25 @@ class Runtime:
             return self._simulator.tasks[0]
         task: Task | None = getattr(thread, "_threadviz", None)
         return task
+
+    # ---- what notes what happens ----
+
+    def moment(self) -> tuple[float, str]:
+        return self._simulator.now / 1e9, self._simulator.current.name
+
+    def note(
+        self, kind: Kind, what: str = "", value: str = "", line: int | None = None, cause: int | None = None
+    ) -> int:
+        return self._simulator.record(kind, what, value, line, cause)
+
+    def note_access(self, kind: Kind, what: str, value: str, line: int) -> None:
+        self._simulator.record_access(kind, what, value, line)
+
+    def begin_item(self) -> int | None:
+        return None if self._simulator.ending else self._simulator.begin_operation("queue").line
+
+    def object_name(self, wanted: object, otherwise: str) -> str:
+        return self._simulator.object_name(wanted, otherwise)
 
     # ---- the program's end --------------------------------------------------------------------------------------
 

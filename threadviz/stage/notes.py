@@ -10,14 +10,20 @@ MAX_ACCESSES = 20_000  # reads and writes of attributes that are noted in a run
 
 
 class Row:
-    """One thread's lane in the making; times in nanoseconds."""
+    """One thread's lane in the making; times in nanoseconds.
 
-    def __init__(self, thread: threading.Thread, number: int, since: int, namesakes: Namesakes) -> None:
+    Where nothing is noted it knows the thread's state and keeps none of those before.
+    """
+
+    def __init__(
+        self, thread: threading.Thread, number: int, since: int, namesakes: Namesakes, noted: bool = True
+    ) -> None:
         self.thread = thread
         self.number = number
         self._namesakes = namesakes
         namesakes.tell_apart(printable(thread.name), number)  # in the order of their starts
         self.since = since
+        self.noted = noted
         self.state: State = "running"
         self.label = ""
         self.line: int | None = None
@@ -38,12 +44,15 @@ class Row:
 
     def enter(self, now: int, state: State, label: str = "", line: int | None = None, on: On = "") -> None:
         """The thread's state from now on."""
-        self.close(now)
+        if self.noted:
+            self.close(now)
         self.state, self.label, self.line, self.on, self.since = state, label, line, on, now
 
     def close(self, now: int) -> None:
         """End the span that goes on; one that took no time is kept only to show where the thread ran."""
         start, self.since = self.since, now
+        if not self.noted:
+            return
         if start == now:
             ran_before = self.spans and self.spans[-1].state == "running" and self.spans[-1].end == now / 1e9
             if self.state != "running" or ran_before:

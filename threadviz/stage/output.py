@@ -1,13 +1,14 @@
 """What a run prints and logs, a line each, with time and thread; nothing of it reaches a cell or a terminal."""
 
 import logging
+import math
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..patches import Patches
+from .engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,79 +54,75 @@ class Stream:
 
 
 class Output:
-    """Collects the lines of one run.
+    """Collects the lines of the run that goes on, and has it note every whole one."""
 
-    `now` gives seconds and the thread's name; `noted` hears of every whole line; nothing is kept while muted.
-    """
-
-    def __init__(self, is_ours: Callable[[], bool]) -> None:
+    def __init__(self, most: float = math.inf) -> None:
         self.lines: list[LogLine] = []
-        self.now: Callable[[], tuple[float, str]] = lambda: (0.0, "")
-        self.noted: Callable[[str], object] = lambda text: None
-        self.is_muted: Callable[[], bool] = lambda: False
-        self.open = False
-        self._is_ours = is_ours
+        self._most = most  # lines that are kept
+        self._engine: Engine | None = None
         self._partial: dict[str, str] = {}
+        self._handlers_before: list[logging.Handler] = []
+
+    def begin(self, engine: Engine) -> None:
+        """A run begins, with nothing printed yet."""
+        self._engine = engine
+        self.lines = []
+        self._partial = {}
+        self._handlers_before = list(logging.root.handlers)
 
     def is_ours(self) -> bool:
-        return self.open and self._is_ours()
+        return self._engine is not None and self._engine.is_ours()
 
     def write(self, text: str) -> None:
-        if self.is_muted():
+        if self._engine is None or self._is_muted(self._engine):
             return
-        _, thread = self.now()
+        _, thread = self._engine.moment()
         *lines, rest = (self._partial.get(thread, "") + text).split("\n")
         self._partial[thread] = rest
         for line in lines:
             self.line(line)
 
     def line(self, text: str) -> None:
-        if self.is_muted():
-            return
-        self.lines.append(LogLine(*self.now(), text))
-        self.noted(text)
+        if self._engine is not None and not self._is_muted(self._engine):
+            self.lines.append(LogLine(*self._engine.moment(), text))
+            self._engine.note("output", text)
 
-    def close(self) -> None:
+    def _is_muted(self, engine: Engine) -> bool:
+        return engine.is_over or len(self.lines) >= self._most
+
+    def end(self) -> None:
         """Keep the unfinished lines, too; later writes go where they would have gone without a run."""
         for thread, text in self._partial.items():
-            if text:
-                self.lines.append(LogLine(self.now()[0], thread, text))
-        self._partial.clear()
-        self.open = False
+            if text and self._engine is not None:
+                self.lines.append(LogLine(self._engine.moment()[0], thread, text))
+        self._engine = None
 
     def install(self, patches: Patches) -> None:
-        """Take over the standard streams, logging and `threading.excepthook` until `patches` are undone."""
+        """Take over the standard streams and logging until `patches` are undone."""
         streams = {
             id(stream): Stream(stream, self) for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
         }
         for owner, name in ((sys, "stdout"), (sys, "stderr")):
             patches.attribute(owner, name, streams[id(getattr(owner, name))])
-        _keep_logging(patches)
         for logger in _loggers():
             for handler in logger.handlers:
                 stream = getattr(handler, "stream", None)
                 if id(stream) in streams:
                     patches.attribute(handler, "stream", streams[id(stream)])
         patches.attribute(logging, "basicConfig", self._basic_config())
-        patches.attribute(threading, "excepthook", self.thread_hook)
-        self.open = True
 
     def _basic_config(self) -> Callable[..., None]:
         """`logging.basicConfig` as in a program of its own: handlers from earlier cells do not make it a no-op."""
-        real, before = logging.basicConfig, list(logging.root.handlers)
+        real_config = logging.basicConfig
 
         def basic_config(**kwargs: Any) -> None:
             if self.is_ours():
-                for handler in before:
+                for handler in self._handlers_before:
                     logging.root.removeHandler(handler)
-                before.clear()
-            real(**kwargs)
+                self._handlers_before = []
+            real_config(**kwargs)
 
         return basic_config
-
-    @staticmethod
-    def thread_hook(args: Any) -> None:
-        threading.__excepthook__(args)
 
 
 def _loggers() -> list[logging.Logger]:
@@ -133,8 +130,11 @@ def _loggers() -> list[logging.Logger]:
     return [logging.root, *(logger for logger in named if isinstance(logger, logging.Logger))]
 
 
-def _keep_logging(patches: Patches) -> None:
-    """Give every logger back its level, handlers and switches; one that the run made is emptied."""
+def keep_logging(patches: Patches) -> Callable[[], None]:
+    """Give every logger back its level, handlers and switches; one that a run made is emptied.
+
+    Returns what does so at once, for between two runs.
+    """
     before = {
         logger: (logger.level, list(logger.handlers), logger.propagate, logger.disabled, list(logger.filters))
         for logger in _loggers()
@@ -154,4 +154,5 @@ def _keep_logging(patches: Patches) -> None:
             logger._cache.clear()  # type: ignore[attr-defined]
         logging._handlerList[:] = known_handlers  # type: ignore[attr-defined]
 
-    patches.call_later(restore)
+    patches.callback(restore)
+    return restore

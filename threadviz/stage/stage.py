@@ -1,22 +1,30 @@
-"""What simulated and recorded runs have in common, before and after."""
+"""What stands in for Python's threading while runs go on: put up once, for one run or thousands."""
 
+import gc
+import math
+import random
 import sys
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import Counter
 from contextlib import suppress
-from dataclasses import Field, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
-from types import FrameType, FunctionType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 from ..errors import AlreadyRunning
-from ..learner.code import is_learners, learners_modules, slots
+from ..learner.futures import SilentFutures
+from ..learner.queues import watch_queues
+from ..learner.reach import replace_early_names
+from ..learner.watching import watch
 from ..patches import Patches
 from ..schedule import Schedule
 from ..trace import Trace
-from .output import LogLine
+from .engine import Engine
+from .output import LogLine, Output, keep_logging
+from .stand_ins import stand_ins
 
+RUNS_A_COLLECTION = 256  # a virtual stage collects garbage only between runs, so that no finalizer comes into one
 _running: list[FrameType] = []  # of whoever makes a run; no lock, as an interrupt may leave one locked for ever
 
 
@@ -75,68 +83,110 @@ def one_each(failed: list[tuple[str, BaseException]]) -> dict[str, BaseException
     return errors
 
 
-def replace_early_names(patches: Patches, program: partial[Any], holders: list[Any]) -> None:
-    """Let the run's own primitives be found under names that were bound before it: `from time import sleep`.
+class Stage:
+    """Everything that runs of one scenario need around them.
 
-    They are looked for in the scenario's and the learner's modules, and in `holders`.
+    What a run could leave behind for the next one begins anew in `begin`; what it could leave behind for the cells
+    that follow is put back in `__exit__`, whatever happened.
     """
-    namespaces = [vars(module) for module in learners_modules()] + _namespaces(program.func)
-    namespaces += [holder.__globals__ for holder in holders if issubclass(type(holder), FunctionType)]
-    patches.namespaces += namespaces
-    once = {id(holder): holder for holder in (*namespaces, *holders)}
-    # first what becomes one of the early ones itself, inner ones before those around them
-    for holder in sorted(reversed(once.values()), key=lambda each: not issubclass(type(each), (tuple, staticmethod))):
-        _rebind(patches, holder)
 
+    def __init__(
+        self,
+        kind: type[Engine],
+        program: partial[Any],
+        holders: list[Any],
+        classes: list[type],
+        most_lines: float = math.inf,
+    ) -> None:
+        self._kind = kind
+        self._program = program
+        self._holders = holders
+        self._classes = classes
+        self._stand_ins = stand_ins(kind)
+        self._namespaces: list[dict[str, Any]] = []
+        self._runs = 0
+        self.patches = Patches()
+        self.output = Output(most_lines)
+        self.silent = SilentFutures()
 
-def _rebind(patches: Patches, holder: Any) -> None:
-    """Replace what `holder` keeps of the real objects; what cannot be changed itself becomes one of them."""
-    early = patches.early
-    kind = type(holder)
-    if issubclass(kind, dict):
-        for name, value in [each for each in dict.items(holder) if id(each[1]) in early]:
-            patches.item(holder, name, early[id(value)])
-        if issubclass(kind, defaultdict):
-            _rebind_slot(patches, holder, "default_factory")
-    elif issubclass(kind, FunctionType):
-        for cell in holder.__closure__ or ():
-            _rebind_slot(patches, cell, "cell_contents")
-        _rebind(patches, holder.__defaults__ or ())
-        _rebind_slot(patches, holder, "__defaults__")
-        _rebind(patches, holder.__kwdefaults__ or {})
-    elif issubclass(kind, type):
-        for name, value in [each for each in vars(holder).items() if id(each[1]) in early]:
-            virtual = early[id(value)]
-            binds = hasattr(type(virtual), "__get__") and not hasattr(type(value), "__get__")
-            patches.attribute(holder, name, staticmethod(virtual) if binds else virtual)
-    elif issubclass(kind, list):
-        for index, value in [each for each in enumerate(list.__iter__(holder)) if id(each[1]) in early]:
-            patches.element(holder, index, early[id(value)])
-    elif issubclass(kind, tuple):
-        if not early.keys().isdisjoint(map(id, tuple.__iter__(holder))):
-            early[id(holder)] = tuple.__new__(kind, [early.get(id(value), value) for value in tuple.__iter__(holder)])
-    elif issubclass(kind, staticmethod):
-        if id(holder.__func__) in early:
-            early[id(holder)] = staticmethod(early[id(holder.__func__)])
-    elif issubclass(kind, partial):
-        state: Any = partial.__reduce__(holder)[2]
-        if not early.keys().isdisjoint(map(id, state[:2])):
-            patches.call_later(lambda: holder.__setstate__(state))
-            holder.__setstate__((*(early.get(id(value), value) for value in state[:2]), *state[2:]))
-    elif issubclass(kind, Field):
-        _rebind_slot(patches, holder, "default_factory")
-    else:
-        for name in slots(kind):
-            _rebind_slot(patches, holder, name)
-        with suppress(AttributeError):  # a class with __slots__ alone
-            _rebind(patches, object.__getattribute__(holder, "__dict__"))
+    def __enter__(self) -> "Stage":
+        self._known = set(sys.modules)
+        try:
+            self._put_up()
+        except BaseException:
+            self._take_down()
+            raise
+        return self
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._take_down()
 
-def _rebind_slot(patches: Patches, owner: object, name: str) -> None:
-    with suppress(AttributeError, ValueError):  # one that is still empty
-        virtual = patches.early.get(id(object.__getattribute__(owner, name)))
-        if virtual is not None:
-            patches.slot(owner, name, virtual)
+    def begin(self, engine: Engine, seed: int) -> None:
+        """A run begins: let `engine` have the stage."""
+        self._runs += 1
+        if self._runs > 1:
+            self._begin_anew()
+        self._stand_ins.begin(engine)
+        threading.excepthook = engine.excepthook
+        if engine.virtual:
+            random.seed(seed)
+        self.silent.begin()
+        self.output.begin(engine)
+
+    def end(self, engine: Engine) -> None:
+        """The run is over: nothing is noted any more, and whoever asks gets the real things."""
+        try:
+            engine.patches.close()
+        finally:
+            self.output.end()
+            self._stand_ins.engine = None
+
+    def _put_up(self) -> None:
+        patches = self.patches
+        if self._kind.virtual:
+            patches.callback(random.setstate, random.getstate())
+            if gc.isenabled():  # a finalizer must not run at another point in another run
+                patches.callback(gc.enable)
+                gc.disable()
+        for name in ("threading", "time", "queue"):  # the learner's code may delete or replace any name in them
+            module = sys.modules[name]
+            patches.callback(vars(module).update, dict(vars(module)))
+            patches.callback(sys.modules.__setitem__, name, module)
+        patches.callback(setattr, threading, "excepthook", threading.excepthook)
+        self._stand_ins.put_up(patches)
+        early = dict(self._stand_ins.early)
+        self._namespaces = replace_early_names(patches, early, self._program, self._holders)
+        keep_interpreter_settings(patches)
+        self._reset_logging = keep_logging(patches)
+        self.output.install(patches)
+        self.silent.install(patches, self._stand_ins.noting)
+        watch(patches, self._classes, self._stand_ins.noting)
+        watch_queues(patches, self._kind.SimpleQueue, self._stand_ins.noting)
+
+    def _begin_anew(self) -> None:
+        """Undo what the run before may have changed of the library's state."""
+        self._reset_logging()
+        if self._kind.virtual and self._runs % RUNS_A_COLLECTION == 0:
+            gc.collect()
+
+    def _take_down(self) -> None:
+        try:
+            if self._stand_ins.engine is not None:  # an interrupt came before the run's end
+                self.end(self._stand_ins.engine)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        try:
+            self.patches.close()
+        finally:
+            imported: list[Any] = []
+            if len(sys.modules) != len(self._known):
+                imported = [module for name, module in list(sys.modules.items()) if name not in self._known]
+            for names in (*self._namespaces, *(vars(each) for each in imported if type(each) is ModuleType)):
+                self._stand_ins.give_back(names)
 
 
 def keep_interpreter_settings(patches: Patches) -> None:
@@ -155,16 +205,4 @@ def keep_interpreter_settings(patches: Patches) -> None:
         if sys.getprofile() is not own_profiler:
             sys.setprofile(own_profiler)
 
-    patches.call_later(restore)
-
-
-def _namespaces(scenario: Callable[..., Any]) -> list[dict[str, Any]]:
-    """The globals of the scenario's own module, which may be no imported one."""
-    function: Any = scenario
-    if isinstance(function, type):
-        function = function.__dict__.get("__init__", function)
-    function = getattr(function, "__func__", function)
-    if not hasattr(function, "__globals__"):
-        function = getattr(type(function).__call__, "__func__", type(function).__call__)
-    names = getattr(function, "__globals__", None)
-    return [names] if names is not None and is_learners(function.__code__.co_filename) else []
+    patches.callback(restore)

@@ -1,28 +1,257 @@
-"""What stands for a primitive while a run goes on: functions, and classes under CPython's own names.
+"""What stands for the primitives while runs go on: functions, and classes under CPython's own names.
 
-Each asks `is_ours` whether the caller is of the run that goes on; every other one gets the real thing.
+They are made once for each kind of engine and put up for as many runs as there are.  Each asks whether its caller's OS
+thread is of the run that goes on; every other one, such as the notebook kernel's own, gets the real thing through the
+same names, and so does everybody once the run is over.
 """
 
+import _thread
 import _threading_local
-from collections.abc import Callable
-from typing import Any
+import concurrent.futures.thread
+import functools
+import itertools
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from .. import real
+from ..patches import Patches, Replacement
+from . import cpu
+from .engine import Engine
+
+pool_module: Any = concurrent.futures.thread
+Virtual = Callable[..., Any]  # what stands for a primitive; it gets the engine before the primitive's own arguments
 
 
-def dispatcher(
-    is_ours: Callable[[], bool], real: Callable[..., Any], virtual: Callable[..., Any]
-) -> Callable[..., Any]:
-    def dispatch(*args: Any, **kwargs: Any) -> Any:
-        if is_ours():
-            try:
-                return virtual(*args, **kwargs)
-            except TypeError as error:
-                if error.__traceback__ is None or error.__traceback__.tb_next is not None:
-                    raise
-        return real(*args, **kwargs)  # also for a call that does not fit: the error is CPython's own
+NOON = int(time.mktime((2024, 1, 1, 12, 0, 0, 0, 1, -1))) * 1_000_000_000  # local time, when simulated runs begin
 
-    dispatch.__name__ = dispatch.__qualname__ = real.__name__
-    dispatch.__module__ = real.__module__  # CPython's own errors name it
-    return dispatch
+
+class _Place(NamedTuple):
+    """An attribute that is replaced, and what it is replaced with."""
+
+    owner: Any
+    name: str
+    real: Any
+    stand_in: Any
+    virtual: Virtual | None = None  # of a function
+
+
+class StandIns:
+    """All that stands for the primitives with one kind of engine."""
+
+    def __init__(self, kind: type[Engine]) -> None:
+        self.engine: Engine | None = None  # of the run that goes on
+        self.early: dict[int, Any] = {}  # id of a real object -> what stands for it, for names that were bound early
+        self.late: dict[int, tuple[Any, Any]] = {}  # id of what stands for it -> that and the real object
+        self._places: list[_Place] = []
+        for owner, name, virtual in _surface(kind):
+            if hasattr(owner, name):
+                self._replace(owner, name, self._function(getattr(owner, name), virtual), virtual)
+        lock = self._class(real.allocate_lock, kind.Lock, real.LockType)
+        rlock = self._class(threading.RLock, kind.RLock, real.RLockType)
+        for owner, name in ((threading, "Lock"), (threading, "_allocate_lock"), (_thread, "allocate_lock")):
+            self._replace(owner, name, lock)
+        self._replace(_thread, "allocate", lock)
+        self._replace(_thread, "RLock", rlock)
+        self._replace(threading, "RLock", rlock)
+        self.early[id(real.RLockType)] = rlock
+        if kind.virtual:
+            self._replace(threading, "local", Local)
+        self._replace(queue, "SimpleQueue", self._class(queue.SimpleQueue, kind.SimpleQueue, real.SimpleQueue))
+        for module, name in (  # copies that the standard library's modules took
+            (threading, "_time"),
+            (queue, "time"),
+            (_threading_local, "current_thread"),
+            (_threading_local, "RLock"),
+            (functools, "RLock"),
+        ):
+            found = vars(module)[name]
+            if id(found) in self.early:
+                self._places.append(_Place(module, name, found, self.early[id(found)]))
+        if kind.virtual:
+            for cls in (threading.Thread, concurrent.futures.Future):
+                self._number(cls)
+            started: Any = logging._startTime  # type: ignore[attr-defined]
+            noon = NOON if isinstance(started, int) else NOON / 1e9
+            self._places.append(_Place(logging, "_startTime", started, noon))
+
+    def is_ours(self) -> bool:
+        """Whether the caller is of the run that goes on."""
+        engine = self.engine
+        return engine is not None and engine.is_ours()
+
+    def noting(self) -> Engine | None:
+        """The engine that notes what the caller does; None for one that is not of the run, or is being ended."""
+        engine = self.engine
+        return engine if engine is not None and engine.is_ours() and not engine.is_over else None
+
+    def put_up(self, patches: Patches) -> None:
+        """Put everything in place of the real objects until `patches` are undone."""
+        replacements: list[Replacement] = []
+        for owner, name, real_object, stand_in, virtual in self._places:
+            now = vars(owner).get(name)
+            if now is not real_object and virtual is not None and callable(now):
+                stand_in = self._function(now, virtual)  # somebody else's, put there after ours was made
+            replacements.append((owner, name, stand_in))
+        patches.attributes([*replacements, *self._fresh(real.allocate_lock())])
+
+    def begin(self, engine: Engine) -> None:
+        """Let `engine` have the stage: what outlives a run in the library's modules begins anew."""
+        self.engine = engine
+        for owner, name, value in self._fresh(engine.library_lock()):
+            setattr(owner, name, value)
+
+    def give_back(self, names: dict[str, Any]) -> None:
+        """The real objects under names that were bound to what stood for them: by an import in the run."""
+        for name, value in list(dict.items(names)):
+            if id(value) in self.late:
+                dict.__setitem__(names, name, self.late[id(value)][1])
+
+    def _fresh(self, pool_lock: Any) -> list[Replacement]:
+        return [
+            (pool_module, "_global_shutdown_lock", pool_lock),
+            (pool_module, "_shutdown", False),
+            (pool_module.ThreadPoolExecutor, "_counter", itertools.count().__next__),
+            (threading, "_counter", itertools.count(1).__next__),
+        ]
+
+    def _replace(self, owner: Any, name: str, stand_in: Any, virtual: Virtual | None = None) -> None:
+        if hasattr(owner, name):
+            real_object = vars(owner)[name]
+            self._places.append(_Place(owner, name, real_object, stand_in, virtual))
+            self.early[id(real_object)] = stand_in
+            self.late.setdefault(id(stand_in), (stand_in, real_object))
+
+    def _function(self, real_function: Callable[..., Any], virtual: Virtual) -> Callable[..., Any]:
+        def stand_in(*args: Any, **kwargs: Any) -> Any:
+            engine = self.engine
+            if engine is not None and engine.is_ours():
+                try:
+                    return virtual(engine, *args, **kwargs)
+                except TypeError as error:
+                    if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                        raise
+            return real_function(*args, **kwargs)  # also for a call that does not fit: the error is CPython's own
+
+        stand_in.__name__ = stand_in.__qualname__ = real_function.__name__
+        stand_in.__module__ = real_function.__module__  # CPython's own errors name it
+        return stand_in
+
+    def _class(self, real_class: Callable[..., Any], virtual: type, named: type) -> type:
+        """A class, as some code subclasses or asks isinstance; making one gives the real thing to other OS threads.
+
+        It goes by the name of the class `named`, in full, as CPython's errors do.
+        """
+
+        def make(cls: type, *args: Any, **kwargs: Any) -> Any:
+            if not self.is_ours():
+                return real_class(*args, **kwargs)
+            return object.__new__(cls)
+
+        about = {"__slots__": (), "__new__": make, "__reduce_ex__": _not_copied}
+        about |= {"__module__": named.__module__, "__qualname__": named.__qualname__}
+        return _Named(f"{named.__module__}.{named.__qualname__}", (virtual,), about)
+
+    def _number(self, cls: Any) -> None:
+        """Hash by order of making, not by address: the library keeps threads and futures in sets and walks them."""
+        real_init = cls.__init__
+
+        @functools.wraps(real_init)
+        def init(made: Any, *args: Any, **kwargs: Any) -> None:
+            engine = self.engine
+            if engine is not None and engine.is_ours():
+                made.__dict__["_threadviz_number"] = next(engine.numbers)
+            real_init(made, *args, **kwargs)
+
+        def hashed(made: Any) -> int:
+            return made.__dict__.get("_threadviz_number") or object.__hash__(made)
+
+        self._places.append(_Place(cls, "__init__", real_init, init))
+        self._places.append(_Place(cls, "__hash__", vars(cls).get("__hash__"), hashed))
+
+
+@lru_cache(maxsize=2)
+def stand_ins(kind: type[Engine]) -> StandIns:
+    """Those for one kind of engine, made when it is first used."""
+    return StandIns(kind)
+
+
+def _surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
+    """The functions that are replaced, written once: owner, name, and what stands for it."""
+    yield time, "sleep", kind.sleep
+    yield cpu, "spend", kind.work
+    for name in ("_exit", "abort", "execv", "execve"):
+        yield os, name, _refused(f"os.{name}() would end the whole process; to end a thread, let it return")
+    for name in ("fork", "forkpty"):
+        yield os, name, _refused(f"os.{name}() would copy the process without its threads; do it outside the scenario")
+    for name in ("alarm", "setitimer"):
+        yield signal, name, _refused(f"signal.{name}() would stop the clock that ends a stuck run; use threading.Timer")
+    yield signal, "signal", _signal(signal.signal, kind.virtual)
+    yield _thread, "start_new_thread", kind.start_new_thread
+    yield _thread, "start_new", kind.start_new_thread
+    yield threading.Thread, "start", kind.start
+    yield threading.Thread, "join", kind.join
+    if kind.virtual:
+        yield from _virtual_surface(kind)
+
+
+def _virtual_surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
+    def seconds(clock: Virtual) -> Virtual:
+        return lambda engine: clock(engine) / 1e9
+
+    yield time, "monotonic_ns", kind.clock_ns
+    yield time, "perf_counter_ns", kind.clock_ns
+    yield time, "time_ns", kind.wall_ns
+    yield time, "monotonic", seconds(kind.clock_ns)
+    yield time, "perf_counter", seconds(kind.clock_ns)
+    yield time, "time", seconds(kind.wall_ns)
+    for name in ("localtime", "gmtime", "ctime"):
+        yield time, name, _with_default(getattr(time, name), lambda engine: engine.wall_ns() / 1e9, 0)
+    for name in ("strftime", "asctime"):
+        yield time, name, _with_default(getattr(time, name), lambda _: time.localtime(), int(name == "strftime"))
+    yield threading, "get_ident", kind.get_ident
+    yield _thread, "get_ident", kind.get_ident
+    yield threading, "get_native_id", lambda engine: engine.current_thread().native_id
+    yield _thread, "_count", lambda engine: len(engine.enumerate()) - 1
+    yield threading, "current_thread", kind.current_thread
+    yield threading, "enumerate", kind.enumerate
+    yield threading, "active_count", lambda engine: len(engine.enumerate())
+    yield threading.Thread, "is_alive", kind.is_alive
+
+
+def _refused(why: str) -> Virtual:
+    def refuse(_engine: Engine, *_: Any, **__: Any) -> Any:
+        raise RuntimeError(why)
+
+    return refuse
+
+
+def _signal(real_signal: Callable[..., Any], has_a_clock: bool) -> Virtual:
+    def set_handler(_engine: Engine, signalnum: int, handler: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            raise ValueError("signal only works in main thread of the main interpreter")
+        if signalnum == getattr(signal, "SIGALRM", None):
+            raise RuntimeError("SIGALRM is the clock that ends a stuck run; use threading.Timer")
+        if signalnum == signal.SIGINT and not has_a_clock:
+            raise RuntimeError("SIGINT is the stop button, and nothing else ends a recorded run")
+        return real_signal(signalnum, handler)
+
+    return set_handler
+
+
+def _with_default(real_function: Callable[..., Any], default: Callable[[Any], Any], position: int) -> Virtual:
+    def with_default(engine: Engine, *args: Any) -> Any:
+        if len(args) == position or (len(args) == position + 1 and args[position] is None):
+            args = (*args[:position], default(engine))
+        return real_function(*args)
+
+    return with_default
 
 
 def _full_name(cls: type) -> str:
@@ -43,19 +272,3 @@ Local = _Named(
     (_threading_local.local,),
     {"__slots__": (), "__module__": "_thread", "__qualname__": "_local", "__reduce_ex__": _not_copied},
 )
-
-
-def factory(is_ours: Callable[[], bool], real: Callable[..., Any], virtual: type, named: type) -> type:
-    """A class, as some code subclasses or asks isinstance; making one gives the real thing to other OS threads.
-
-    It goes by the name of the class `named`, in full, as CPython's errors do.
-    """
-
-    def make(cls: type, *args: Any, **kwargs: Any) -> Any:
-        if not is_ours():
-            return real(*args, **kwargs)
-        return object.__new__(cls)
-
-    about = {"__slots__": (), "__new__": make, "__reduce_ex__": _not_copied}
-    about |= {"__module__": named.__module__, "__qualname__": named.__qualname__}
-    return _Named(f"{named.__module__}.{named.__qualname__}", (virtual,), about)

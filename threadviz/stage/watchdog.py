@@ -15,11 +15,12 @@ from ..learner.code import KIND, OWN, is_learners
 _setitimer = getattr(signal, "setitimer", None)  # kept, as a run refuses the learner's own use; Windows has none
 
 PATIENCE = 5.0  # seconds, real
+LOOKS = 5  # at the progress in that time: so a run is ended after six seconds at the most
 PERSIST = 0.2  # seconds, real: how soon to ask again when the learner's code swallowed the first request
 
 
 class Watchdog:
-    """Calls `progress` every five real seconds and `stop(why, frame)` when it gives the same number twice.
+    """Looks at `progress` every second and calls `stop(why, frame)` when it has given the same number for five.
 
     Where it cannot call `stop` in the watched OS thread it calls `mark` in its own, and has StopRun raised there.
 
@@ -37,6 +38,7 @@ class Watchdog:
         self._progress = progress
         self._stop = stop
         self._last = -1
+        self._looks = 0  # that gave the same number
         self._handlers: dict[int, Any] = {}
         self._end = real.allocate_lock()
         self._ended = real.allocate_lock()
@@ -53,7 +55,7 @@ class Watchdog:
             self._timer = True
             self._handlers[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._alarm)
             self._began = real.perf_counter()
-            self._before = _setitimer(signal.ITIMER_REAL, PATIENCE, PATIENCE)
+            self._before = _setitimer(signal.ITIMER_REAL, PATIENCE / LOOKS, PATIENCE / LOOKS)
         else:
             self._start_thread()
         return self
@@ -75,10 +77,15 @@ class Watchdog:
         self._stop(why, frame)
 
     def _alarm(self, _number: int, frame: FrameType | None) -> None:
-        if self._progress() == self._last and _setitimer is not None:
+        if self._is_stuck() and _setitimer is not None:
             _setitimer(signal.ITIMER_REAL, PERSIST, PERSIST)
             self._stop("stuck", frame)
-        self._last = self._progress()
+
+    def _is_stuck(self) -> bool:
+        progress = self._progress()
+        self._looks = self._looks + 1 if progress == self._last else 0
+        self._last = progress
+        return self._looks >= LOOKS
 
     def _start_thread(self) -> None:
         self._end.acquire()
@@ -86,12 +93,11 @@ class Watchdog:
         _thread.start_new_thread(self._watch, (real.get_ident(),))
 
     def _watch(self, watched: int) -> None:
-        patience = PATIENCE
+        patience = PATIENCE / LOOKS
         while not self._end.acquire(timeout=patience):
-            if self._progress() == self._last:
+            if self._is_stuck():
                 patience = PERSIST
                 self._raise_in(watched)
-            self._last = self._progress()
         self._ended.release()
 
     def _raise_in(self, watched: int) -> None:

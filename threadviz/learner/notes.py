@@ -1,0 +1,32 @@
+"""What is asked of a run by those who watch the learner's code for it."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ..patches import Patches
+from ..trace import Kind
+
+
+class Notes(Protocol):
+    """Keeps what happens in one run."""
+
+    patches: Patches  # what is replaced for this run alone, such as what puts into one of its queues
+    objects: dict[type, dict[int, tuple[int, object]]]  # the numbers of those seen, by class and id; keeps them alive
+
+    def moment(self) -> tuple[float, str]:
+        """Seconds since the start of the run, and the name of the current thread."""
+
+    def note(self, kind: Kind, what: str = "", value: str = "", line: int | None = None, cause: Any = None) -> Any:
+        """Note a trace event of the current thread; returns what a later one gives as its `cause`."""
+
+    def note_access(self, kind: Kind, what: str, value: str, line: int) -> None:
+        """Note a read or a write of a place."""
+
+    def begin_item(self) -> int | None:
+        """An item is about to go into or out of a queue of the learner's; returns the line."""
+
+    def object_name(self, wanted: object, otherwise: str) -> str:
+        """What the learner calls a lock or a queue."""
+
+
+Noting = Callable[[], Notes | None]  # those of the run that goes on; None where the caller is not of it

@@ -1,0 +1,57 @@
+"""The engine of a run: what stands for the primitives, and what notes what happens; simulated and recorded alike."""
+
+import itertools
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from ..learner.notes import Notes
+from ..patches import Patches
+
+
+class Engine(Notes, ABC):
+    """One run, seen from the stage: each engine stands behind this one interface.
+
+    One that has its own clock (`virtual`) also has `clock_ns`, `wall_ns`, `get_ident`, `current_thread`, `enumerate`
+    and `is_alive`.
+    """
+
+    virtual: ClassVar[bool]  # whether clocks, thread identities and chance are the run's own, too
+    Lock: ClassVar[type[Any]]
+    RLock: ClassVar[type[Any]]
+    SimpleQueue: ClassVar[type[Any]]
+
+    def __init__(self) -> None:
+        self.patches = Patches()
+        self.objects = {}
+        self.numbers = itertools.count(1)  # of its threads and futures, in order of making
+        self.excepthook: Callable[[Any], object] = threading.excepthook  # when the run begins
+
+    @property
+    @abstractmethod
+    def is_over(self) -> bool:
+        """Whether threads are being ended: what their code does on its way out is none of the program's doing."""
+
+    @abstractmethod
+    def is_ours(self) -> bool:
+        """Whether the OS thread that asks belongs to the run."""
+
+    def library_lock(self) -> Any:
+        """A lock of the standard library's own, which is not the learner's whoever makes it."""
+        return self.Lock()
+
+    @abstractmethod
+    def sleep(self, *args: Any, **kwargs: Any) -> None: ...
+
+    @abstractmethod
+    def work(self, seconds: float) -> None: ...
+
+    @abstractmethod
+    def start(self, thread: threading.Thread) -> None: ...
+
+    @abstractmethod
+    def join(self, thread: threading.Thread, timeout: float | None = None) -> None: ...
+
+    @abstractmethod
+    def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int: ...
