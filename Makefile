@@ -7,12 +7,13 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 	$$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-NBVAL := $(BIN)/pytest --nbval --nbval-cell-timeout=60
-UNIT := $(BIN)/pytest tests --ignore=tests/browser
+# Each core has its own process; a notebook's cells stay together in one.
+NBVAL := $(BIN)/pytest --nbval --nbval-cell-timeout=60 --numprocesses=auto --dist=loadfile
+UNIT := $(BIN)/pytest tests --ignore=tests/browser --numprocesses=auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env lab test test-unit test-notebooks test-pythons test-browser notebooks lint pins
+.PHONY: help env lab test test-all test-unit test-whole test-notebooks test-pythons test-browser notebooks lint pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,10 +36,15 @@ lab: env ## Open the course in JupyterLab (more options: make lab ARGS=--no-brow
 		$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" \
 		--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
-test: test-unit test-notebooks test-pythons test-browser ## Run every test, the fast ones first
+test: test-unit test-notebooks ## Run the tests before a commit: of the many alike, a sample
 
-test-unit: env ## Test the package and the set-up
+test-all: test-whole test-notebooks test-pythons test-browser ## Run every test there is
+
+test-unit: env ## Test the package and the set-up, of the many alike a sample
 	$(UNIT)
+
+test-whole: env ## The same, without leaving any out
+	$(UNIT) --whole
 
 test-notebooks: env ## Run every notebook and compare it with its stored outputs
 	$(NBVAL) notebooks

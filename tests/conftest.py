@@ -24,6 +24,23 @@ OWNERS = (
 )
 
 
+SAMPLE = 5  # of the tests marked `many`, every fifth is run, unless --whole is given
+
+
+def pytest_addoption(parser):
+    parser.addoption("--whole", action="store_true", help="run every one of the tests marked `many`, not a sample")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--whole"):
+        return
+    many = [item for item in items if item.get_closest_marker("many")]
+    left_out = set(many) - set(many[::SAMPLE])
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+
+
 def surface():
     """Every object that a run may replace, as it is now."""
     found = {(owner, name): Same(value) for owner in OWNERS for name, value in vars(owner).items()}

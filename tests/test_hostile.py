@@ -72,11 +72,12 @@ def greenlets():
     ]
 
 
-def live_threads():
+def live_threads(before):
+    """The threads that were not there before."""
     deadline = time.monotonic() + 1
-    while threading.active_count() > 1 and time.monotonic() < deadline:
+    while not set(threading.enumerate()) <= before and time.monotonic() < deadline:
         time.sleep(0.001)
-    return [thread.name for thread in threading.enumerate()[1:]]
+    return [thread.name for thread in threading.enumerate() if thread not in before]
 
 
 def probe():
@@ -119,9 +120,10 @@ def run_cell_until_stopped(verb, cell):
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(("verb", "cell", "expected"), list(rows()))
 def test_cell_ends_as_it_should_and_leaves_nothing_behind(verb, cell, expected):
-    tracers = sys.gettrace(), sys.getprofile()
+    tracers, threads = (sys.gettrace(), sys.getprofile()), set(threading.enumerate())
     left = len(scheduler._UNKILLABLE)
     began = time.monotonic()
     told, run = (run_cell_until_stopped if expected == STOPPED else run_cell)(verb, cell)
@@ -136,7 +138,7 @@ def test_cell_ends_as_it_should_and_leaves_nothing_behind(verb, cell, expected):
     del run
     assert len(scheduler._UNKILLABLE) - left == (cell.left if verb == "simulate" else 0)
     assert greenlets() == []
-    assert live_threads() == []
+    assert live_threads(threads) == []
     assert probe() == PROBE
 
 

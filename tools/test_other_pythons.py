@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
             continue
         print(f"\nPython {version} ({interpreter})", flush=True)
         # nbval has nothing to do here, and its imports take seconds.
-        command = [environment(version, interpreter), "-m", "pytest", "-p", "no:nbval", "tests"]
+        command = [environment(version, interpreter), "-m", "pytest", "-p", "no:nbval", "tests", "--numprocesses=auto"]
         ignored = [f"--ignore=tests/{name}" for name in NOT_THE_PACKAGE]
         done = subprocess.run([*command, *ignored, *arguments], cwd=ROOT)
         verdicts[version] = "passed" if done.returncode == 0 else "FAILED"
