@@ -299,7 +299,7 @@ def test_work_without_end_can_be_stopped_and_is_told():
             tv.work(1)
 
     run = tv.simulate(scenario)
-    assert str(run.exception()).startswith("still going after 200,000 trace events in MainThread")
+    assert str(run.exception()).startswith("still going after 500,000 trace events in MainThread")
 
 
 def test_turns_without_end_are_told():

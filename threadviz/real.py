@@ -1,7 +1,9 @@
 """The real primitives, kept before anything is patched: what the engine itself must use."""
 
 import _thread
+import os
 import queue
+import select
 import threading
 import time
 
@@ -9,8 +11,12 @@ allocate_lock = _thread.allocate_lock
 get_ident = _thread.get_ident
 perf_counter = time.perf_counter
 perf_counter_ns = time.perf_counter_ns
+process_time_ns = time.process_time_ns
 thread_time_ns = time.thread_time_ns
+clock_gettime_ns = getattr(time, "clock_gettime_ns", None)
+wait_for_files = select.select
 sleep = time.sleep
+times = os.times
 main_thread = threading.main_thread
 start = threading.Thread.start
 start_new_thread = _thread.start_new_thread

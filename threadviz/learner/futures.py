@@ -29,7 +29,10 @@ class SilentFutures:
 
         def set_exception(made: Any, exception: BaseException | None) -> None:
             notes = noting()
-            if notes is not None and isinstance(exception, BaseException) and not isinstance(exception, StopRun):
+            if notes is None or notes.is_over or not isinstance(exception, BaseException):
+                real_set(made, exception)
+                return
+            if not isinstance(exception, StopRun):
                 notes.note("failed", *error_parts(exception), line=raised_at(exception))
                 self._failed[id(made)] = (made, notes.moment()[1], exception)
             real_set(made, exception)

@@ -13,6 +13,10 @@ class Notes(Protocol):
     patches: Patches  # what is replaced for this run alone, such as what puts into one of its queues
     objects: dict[type, dict[int, tuple[int, object]]]  # the numbers of those seen, by class and id; keeps them alive
 
+    @property
+    def is_over(self) -> bool:
+        """Whether threads are being ended: what their code does on its way out is none of the program's doing."""
+
     def moment(self) -> tuple[float, str]:
         """Seconds since the start of the run, and the name of the current thread."""
 

@@ -36,7 +36,7 @@ class Simulation:
         self._program = program
         classes, self._unseen, self._holders = survey(program, (Lock, SimpleQueue))
         self._stage = Stage(SimulatedThreads, program, self._holders, classes)
-        self._watchdog = Watchdog(self._progress, self._stop, self._mark)
+        self._watchdog = Watchdog(self)
         self._simulator: Simulator | None = None  # of the run that goes on
         self._between_runs = 0
         self._interrupted = False  # by the stop button, between two runs
@@ -106,19 +106,28 @@ class Simulation:
 
     # ---- what the watchdog asks and says; it may do so at any time, also between two runs ----
 
-    def _progress(self) -> int:
+    @property
+    def progress(self) -> int:
         if self._simulator is None:
             self._between_runs -= 1  # another number each time: whoever makes the runs is not to be ended
             return self._between_runs
         return self._simulator.progress
 
-    def _stop(self, why: str, frame: FrameType | None) -> None:
+    @property
+    def holds_up(self) -> bool:
+        return self._simulator is None or self._simulator.holds_up
+
+    def computing(self, frame: FrameType | None) -> None:
+        if self._simulator is not None:
+            self._simulator.note_computing(frame)
+
+    def stop(self, why: str, frame: FrameType | None) -> None:
         if self._simulator is not None:
             self._simulator.stop(why, frame)
         else:
             self._interrupted |= why == "interrupted"
 
-    def _mark(self, why: str, frame: FrameType | None) -> None:
+    def mark(self, why: str, frame: FrameType | None) -> None:
         if self._simulator is not None:
             self._simulator.mark(why, frame)
         else:

@@ -25,11 +25,12 @@ from ..texts import Namesakes
 from ..trace import Kind, On, State, Trace, Wait
 from .cores import MAX_CPU_TURNS, Cores
 
-MAX_EVENTS = 200_000  # trace events of a run; what goes on longer is taken to be endless
+MAX_EVENTS = 500_000  # trace events of a run; what goes on longer is taken to be endless
 MAX_SWITCHES = 1_000_000  # and switches and operations, likewise
 MAX_REQUESTS = 10  # to end, that a thread may swallow before it is left where it stands
 _UNKILLABLE: list[greenlet] = []  # threads that swallowed them all: kept from the collector, which would ask once more
 MAX_THREADS = 10_000  # of a run; an operating system has a limit, too
+GLANCE = 0.02  # seconds, real: between two looks at what several threads wait for
 MAX_TURNS = 10_000  # operations of one thread at one instant after which the others get their turn
 
 
@@ -116,6 +117,8 @@ class Simulator:
         self.failure: BaseException | None = None
         self._stopped_at = ""
         self._timers: list[tuple[int, int, Task]] = []
+        self._looking: dict[Task, Callable[[float], bool]] = {}  # those who wait for something real, and how
+        self._noted_once: set[str] = set()
         self._timer_numbers = itertools.count(1)
         self._unstarted: Task | None = None  # the thread whose first step is next
         self._turns = 0
@@ -212,6 +215,15 @@ class Simulator:
         task.waits = None
         return not task.timed_out
 
+    def block_on_real(self, has_come: Callable[[float], bool], until: int | None) -> None:
+        """The current thread waits for something real, such as a socket, or until the clock says `until`."""
+        task = self.current
+        self._looking[task] = has_come
+        try:
+            self.block("blocked", "something real", until)
+        finally:
+            self._looking.pop(task, None)
+
     def work(self, seconds: float) -> None:
         """The current thread computes; the others that can run wait for the GIL meanwhile."""
         self.check()
@@ -284,7 +296,7 @@ class Simulator:
                 chosen = self._choose(candidates)
                 candidates.remove(chosen)
                 return chosen
-            if not self._advance():
+            if not (self._look_outside() or self._advance() or self._wait_for_real()):
                 self.deadlocked = True
                 return self.hub
 
@@ -326,6 +338,26 @@ class Simulator:
                 self._let_go_on(task, None)  # nobody was ready, so neither was it: no search among thousands
         return bool(due)
 
+    def _look_outside(self, seconds: float = 0) -> bool:
+        """Let those go on for whom something real has come; wait at most so many seconds, real, for the first."""
+        came = [task for task, has_come in self._looking.items() if has_come(seconds if len(self._looking) == 1 else 0)]
+        for task in came:
+            del self._looking[task]
+        self.wake(came, None)
+        return bool(came)
+
+    def _wait_for_real(self) -> bool:
+        """Nothing is left to come but something real: wait for it; False where nobody waits for any."""
+        if self._looking:
+            self._note_once("real", "the run waited for something real, which takes no time on the virtual clock")
+        while self._looking:
+            self.check()
+            if self._look_outside(GLANCE):
+                return True
+            if len(self._looking) > 1:
+                real.sleep(GLANCE)
+        return False
+
     def _compute_until(self, now: int) -> None:
         self.now = now
         self.progress += 1
@@ -358,6 +390,23 @@ class Simulator:
         self.alive += not task.daemon
         return task
 
+    @property
+    def holds_up(self) -> bool:
+        """Whether somebody could go on if the current thread let the others."""
+        return bool(self.ready or self._timers or self.cores.crowded)
+
+    def note_computing(self, frame: FrameType | None) -> None:
+        """The current thread really computes, which takes no virtual time; called between two of its instructions."""
+        learners, _, _ = call_site(frame)
+        if learners is not None and self.current:
+            where = f"{self.current.name}, line {learners.f_lineno}"
+            self._note_once("computing", f"computing as in {where} takes no virtual time: tv.work(seconds) does")
+
+    def _note_once(self, what: str, sentence: str) -> None:
+        if what not in self._noted_once:
+            self._noted_once.add(what)
+            self.events.notes.append(sentence)
+
     def after(self, seconds: float) -> int:
         """The time in nanoseconds, `seconds` from now; never now itself, as a wait with a time-out takes time."""
         return self.now + max(1, round(seconds * 1e9))
@@ -372,8 +421,10 @@ class Simulator:
 
     def record_access(self, kind: Kind, what: str, value: str, line: int) -> None:
         """Note that the current thread reads or writes an attribute."""
+        if self.ending:
+            return
         self.progress += 1
-        if self.noted:
+        if self.noted and not self.stop_now:
             self.events.add_access(self.now, self.current, kind, what, value, line)
         if self.progress >= MAX_SWITCHES:  # a loop that only looks at attributes comes to no other check
             self.check()
@@ -439,8 +490,9 @@ class Simulator:
         """The error of a run that had to be ended, or None."""
         if self.stop_now == "stuck":
             return Stuck(
-                f"no progress for {PATIENCE:g} s of real time in {self._stopped_at}: code that runs without ever "
-                "waiting, or that waits for something real, keeps the virtual clock still; let it sleep or wait"
+                f"no progress for {PATIENCE:g} s of real time in {self._stopped_at}: code that computes for so long, "
+                "or that waits for something real which never comes, keeps the virtual clock still; let it sleep or "
+                "wait, or record it"
             )
         if self.stop_now == "endless":
             done = f"{len(self.events):,} trace events"

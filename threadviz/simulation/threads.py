@@ -1,7 +1,10 @@
 """The simulator as an engine: virtual threads and clocks behind the names of `threading` and `time`."""
 
+import math
 import operator
+import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from .. import real
@@ -93,6 +96,40 @@ class SimulatedThreads(Engine):
             simulator.block("sleeping", label, until=simulator.after(seconds))
         else:
             simulator.give_way()
+
+    def let_an_instant_pass(self) -> None:
+        """The clock moves by a nanosecond, so that a loop that only looks whether its time is over has an end."""
+        self._simulator.now += 1
+
+    def wait_for_real(
+        self, look: Callable[[float | None], Any], until: float | None = None, seconds: float | None = None
+    ) -> Any:
+        """What `look(seconds)` finds of something real: at once, or when it comes while the others go on.
+
+        It gives up after `until` seconds, virtual, or after `seconds`, real.
+        """
+        found = look(0)
+        simulator = self._simulator
+        if found or (until is not None and until <= 0) or (seconds is not None and seconds <= 0):
+            return found
+        operation = simulator.begin_operation("something real")
+        give_up = real.perf_counter() + seconds if seconds is not None else math.inf
+
+        def has_come(glance: float) -> bool:
+            return bool(look(min(glance, max(give_up - real.perf_counter(), 0)))) or real.perf_counter() >= give_up
+
+        # An event loop runs in one OS thread at a time, going by its own book: not in those who go on meanwhile.
+        loops: Any = sys.modules.get("asyncio.events")
+        loop = loops and loops._get_running_loop()
+        if loop is not None:
+            loops._set_running_loop(None)
+        try:
+            simulator.block_on_real(has_come, None if until is None else simulator.after(until))
+        finally:
+            if loop is not None:
+                loops._set_running_loop(loop)
+        simulator.end_wait(operation)
+        return look(0)
 
     def work(self, seconds: float) -> None:
         simulator = self._simulator

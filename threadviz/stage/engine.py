@@ -28,11 +28,6 @@ class Engine(Notes, ABC):
         self.numbers = itertools.count(1)  # of its threads and futures, in order of making
         self.excepthook: Callable[[Any], object] = threading.excepthook  # when the run begins
 
-    @property
-    @abstractmethod
-    def is_over(self) -> bool:
-        """Whether threads are being ended: what their code does on its way out is none of the program's doing."""
-
     @abstractmethod
     def is_ours(self) -> bool:
         """Whether the OS thread that asks belongs to the run."""

@@ -8,14 +8,20 @@ same names, and so does everybody once the run is over.
 import _thread
 import _threading_local
 import concurrent.futures.thread
+import datetime
 import functools
 import itertools
 import logging
 import os
 import queue
+import selectors
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
+import timeit
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -29,6 +35,15 @@ pool_module: Any = concurrent.futures.thread
 Virtual = Callable[..., Any]  # what stands for a primitive; it gets the engine before the primitive's own arguments
 
 
+_SELECTORS: list[Any] = [  # whichever of them this platform has
+    cls
+    for cls in vars(selectors).values()
+    if isinstance(cls, type) and "select" in vars(cls) and cls is not selectors.BaseSelector
+]
+_WALL_CLOCKS = (time.CLOCK_REALTIME,) if hasattr(time, "CLOCK_REALTIME") else ()
+_CLOCKS = tuple(
+    getattr(time, name) for name in ("CLOCK_MONOTONIC", "CLOCK_MONOTONIC_RAW", "CLOCK_BOOTTIME") if hasattr(time, name)
+)
 NOON = int(time.mktime((2024, 1, 1, 12, 0, 0, 0, 1, -1))) * 1_000_000_000  # local time, when simulated runs begin
 
 
@@ -63,6 +78,8 @@ class StandIns:
         self.early[id(real.RLockType)] = rlock
         if kind.virtual:
             self._replace(threading, "local", Local)
+            self._replace(datetime, "datetime", self._dates(datetime.datetime))
+            self._replace(datetime, "date", self._dates(datetime.date))
         self._replace(queue, "SimpleQueue", self._class(queue.SimpleQueue, kind.SimpleQueue, real.SimpleQueue))
         for module, name in (  # copies that the standard library's modules took
             (threading, "_time"),
@@ -70,6 +87,7 @@ class StandIns:
             (_threading_local, "current_thread"),
             (_threading_local, "RLock"),
             (functools, "RLock"),
+            (timeit, "default_timer"),
         ):
             found = vars(module)[name]
             if id(found) in self.early:
@@ -87,9 +105,9 @@ class StandIns:
         return engine is not None and engine.is_ours()
 
     def noting(self) -> Engine | None:
-        """The engine that notes what the caller does; None for one that is not of the run, or is being ended."""
+        """The engine that notes what the caller does; None for one that is not of the run."""
         engine = self.engine
-        return engine if engine is not None and engine.is_ours() and not engine.is_over else None
+        return engine if engine is not None and engine.is_ours() else None
 
     def put_up(self, patches: Patches) -> None:
         """Put everything in place of the real objects until `patches` are undone."""
@@ -123,10 +141,11 @@ class StandIns:
 
     def _replace(self, owner: Any, name: str, stand_in: Any, virtual: Virtual | None = None) -> None:
         if hasattr(owner, name):
-            real_object = vars(owner)[name]
+            real_object = vars(owner).get(name)  # None for what a class inherits
             self._places.append(_Place(owner, name, real_object, stand_in, virtual))
-            self.early[id(real_object)] = stand_in
-            self.late.setdefault(id(stand_in), (stand_in, real_object))
+            if real_object is not None:
+                self.early[id(real_object)] = stand_in
+                self.late.setdefault(id(stand_in), (stand_in, real_object))
 
     def _function(self, real_function: Callable[..., Any], virtual: Virtual) -> Callable[..., Any]:
         def stand_in(*args: Any, **kwargs: Any) -> Any:
@@ -140,7 +159,7 @@ class StandIns:
             return real_function(*args, **kwargs)  # also for a call that does not fit: the error is CPython's own
 
         stand_in.__name__ = stand_in.__qualname__ = real_function.__name__
-        stand_in.__module__ = real_function.__module__  # CPython's own errors name it
+        stand_in.__module__ = getattr(real_function, "__module__", None) or "builtins"  # CPython's own errors name it
         return stand_in
 
     def _class(self, real_class: Callable[..., Any], virtual: type, named: type) -> type:
@@ -157,6 +176,33 @@ class StandIns:
         about = {"__slots__": (), "__new__": make, "__reduce_ex__": _not_copied}
         about |= {"__module__": named.__module__, "__qualname__": named.__qualname__}
         return _Named(f"{named.__module__}.{named.__qualname__}", (virtual,), about)
+
+    def _dates(self, real_class: Any) -> type:
+        """A class whose `now` and `today` go by the run's clock; all that it makes is of the real class."""
+
+        def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return real_class(*args, **kwargs) if cls is dates else real_class.__new__(cls, *args, **kwargs)
+
+        def at_the_runs_time(name: str, then: str) -> Any:
+            def method(cls: Any, *args: Any, **kwargs: Any) -> Any:
+                made = real_class if cls is dates else cls
+                engine: Any = self.engine
+                if engine is None or not engine.is_ours():
+                    return vars(real_class)[name].__get__(None, made)(*args, **kwargs)
+                return vars(real_class)[then].__get__(None, made)(engine.wall_ns() / 1e9, *args, **kwargs)
+
+            return classmethod(method)
+
+        about = {"__new__": make, "__module__": "datetime", "__qualname__": real_class.__name__, "__slots__": ()}
+        for name, then in (("today", "fromtimestamp"), ("now", "fromtimestamp"), ("utcnow", "utcfromtimestamp")):
+            if name in vars(real_class):
+                about[name] = at_the_runs_time(name, then)
+        checks = {
+            "__instancecheck__": lambda cls, value: type.__instancecheck__(real_class if cls is dates else cls, value),
+            "__subclasscheck__": lambda cls, other: type.__subclasscheck__(real_class if cls is dates else cls, other),
+        }
+        dates: type = type("type", (type,), checks)(real_class.__name__, (real_class,), about)
+        return dates
 
     def _number(self, cls: Any) -> None:
         """Hash by order of making, not by address: the library keeps threads and futures in sets and walks them."""
@@ -205,12 +251,21 @@ def _virtual_surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
     def seconds(clock: Virtual) -> Virtual:
         return lambda engine: clock(engine) / 1e9
 
+    for cls in _SELECTORS:
+        yield cls, "select", _selecting(cls.select)
+    for name in ("accept", "recv", "recv_into", "recvfrom", "recvfrom_into"):
+        yield socket.socket, name, _receiving(getattr(socket.socket, name))
+    yield subprocess.Popen, "wait", _wait_for_process
     yield time, "monotonic_ns", kind.clock_ns
     yield time, "perf_counter_ns", kind.clock_ns
     yield time, "time_ns", kind.wall_ns
     yield time, "monotonic", seconds(kind.clock_ns)
     yield time, "perf_counter", seconds(kind.clock_ns)
     yield time, "time", seconds(kind.wall_ns)
+    for name in ("clock_gettime", "clock_gettime_ns"):  # Windows has none
+        if hasattr(time, name):
+            yield time, name, _clock_gettime(getattr(time, name))
+    yield os, "times", lambda engine: os.times_result((*real.times()[:4], engine.clock_ns() / 1e9))
     for name in ("localtime", "gmtime", "ctime"):
         yield time, name, _with_default(getattr(time, name), lambda engine: engine.wall_ns() / 1e9, 0)
     for name in ("strftime", "asctime"):
@@ -223,6 +278,60 @@ def _virtual_surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
     yield threading, "enumerate", kind.enumerate
     yield threading, "active_count", lambda engine: len(engine.enumerate())
     yield threading.Thread, "is_alive", kind.is_alive
+
+
+def _selecting(real_select: Callable[..., Any]) -> Virtual:
+    """A thread that waits for files, sockets or processes lets the others go on meanwhile."""
+
+    def select(engine: Any, selector: Any, timeout: float | None = None) -> Any:
+        look = functools.partial(real_select, selector)
+        caller = sys._getframe(2).f_globals.get("__name__")
+        if caller == "subprocess":  # which goes by the real clock
+            return engine.wait_for_real(look, seconds=timeout)
+        found = engine.wait_for_real(look, until=timeout)
+        if not found and caller == "multiprocessing.connection":  # which looks again until its time is over
+            engine.let_an_instant_pass()
+        return found
+
+    return select
+
+
+def _receiving(real_receive: Callable[..., Any]) -> Virtual:
+    """A thread that waits for a socket lets the others go on meanwhile: one of them may be who writes to it."""
+
+    def receive(engine: Any, receiver: Any, *args: Any, **kwargs: Any) -> Any:
+        def look(seconds: float | None) -> bool:
+            return bool(real.wait_for_files([receiver], [], [], seconds)[0])
+
+        timeout = receiver.gettimeout()
+        if timeout != 0 and receiver.fileno() >= 0:
+            engine.wait_for_real(look, seconds=timeout)
+        return real_receive(receiver, *args, **kwargs)
+
+    return receive
+
+
+def _wait_for_process(engine: Any, process: Any, timeout: float | None = None) -> Any:
+    """A child process takes real time, so a time-out of waiting for it does, too."""
+
+    def look(seconds: float | None) -> bool:
+        if process.poll() is None and seconds:
+            real.sleep(seconds)
+        return process.poll() is not None
+
+    if not engine.wait_for_real(look, seconds=timeout):
+        raise subprocess.TimeoutExpired(process.args, timeout or 0)
+    return process.returncode
+
+
+def _clock_gettime(real_clock: Callable[[int], Any]) -> Virtual:
+    def clock_gettime(engine: Any, clock: int) -> Any:
+        if clock not in _WALL_CLOCKS + _CLOCKS:
+            return real_clock(clock)  # CPU time, or an error of CPython's own
+        now: int = engine.wall_ns() if clock in _WALL_CLOCKS else engine.clock_ns()
+        return now if real_clock is real.clock_gettime_ns else now / 1e9
+
+    return clock_gettime
 
 
 def _refused(why: str) -> Virtual:

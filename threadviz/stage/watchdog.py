@@ -4,9 +4,8 @@ import _thread
 import ctypes
 import signal
 import sys
-from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from .. import real
 from ..errors import StopRun
@@ -15,30 +14,47 @@ from ..learner.code import KIND, OWN, is_learners
 _setitimer = getattr(signal, "setitimer", None)  # kept, as a run refuses the learner's own use; Windows has none
 
 PATIENCE = 5.0  # seconds, real
-LOOKS = 5  # at the progress in that time: so a run is ended after six seconds at the most
+LOOKS = 50  # at the progress in that time
+REAL_PATIENCE = 12  # times as much for whoever waits for something real, such as a file lock, and holds up nobody
+BUSY = 0.5  # of the time between two looks spent computing: this one does not wait
 PERSIST = 0.2  # seconds, real: how soon to ask again when the learner's code swallowed the first request
 
 
-class Watchdog:
-    """Looks at `progress` every second and calls `stop(why, frame)` when it has given the same number for five.
+class Watched(Protocol):
+    """The runs that go on one after the other."""
 
-    Where it cannot call `stop` in the watched OS thread it calls `mark` in its own, and has StopRun raised there.
+    @property
+    def progress(self) -> int:
+        """Another number whenever something has happened."""
+
+    @property
+    def holds_up(self) -> bool:
+        """Whether somebody could go on if the current thread let the others."""
+
+    def computing(self, frame: FrameType | None) -> None:
+        """The current thread really computes, and has done so for some time."""
+
+    def stop(self, why: str, frame: FrameType | None) -> None:
+        """End the run, in its own OS thread."""
+
+    def mark(self, why: str, frame: FrameType | None) -> None:
+        """Say why the run is being ended, in another OS thread."""
+
+
+class Watchdog:
+    """Looks several times a second whether a run makes progress, and ends one that has made none for five.
+
+    Where it cannot stop a run in the watched OS thread it calls `mark` in its own, and has StopRun raised there.
 
     In the main thread it stands on the interval timer and on SIGINT, which reach code that is blocked in C, too.
     Elsewhere (and where there is no interval timer) it is an OS thread of its own, which ends with the run.
     """
 
-    def __init__(
-        self,
-        progress: Callable[[], int],
-        stop: Callable[[str, FrameType | None], None],
-        mark: Callable[[str, FrameType | None], None],
-    ) -> None:
-        self._mark = mark
-        self._progress = progress
-        self._stop = stop
+    def __init__(self, watched: Watched) -> None:
+        self._runs = watched
         self._last = -1
-        self._looks = 0  # that gave the same number
+        self._last_cpu = 0  # nanoseconds that this process has computed
+        self._looks = 0.0  # that gave the same number
         self._handlers: dict[int, Any] = {}
         self._end = real.allocate_lock()
         self._ended = real.allocate_lock()
@@ -74,17 +90,23 @@ class Watchdog:
 
     def _interrupt(self, _number: int, frame: FrameType | None) -> None:
         why, self._why = self._why, "interrupted"
-        self._stop(why, frame)
+        self._runs.stop(why, frame)
 
     def _alarm(self, _number: int, frame: FrameType | None) -> None:
-        if self._is_stuck() and _setitimer is not None:
+        if self._is_stuck(frame) and _setitimer is not None:
             _setitimer(signal.ITIMER_REAL, PERSIST, PERSIST)
-            self._stop("stuck", frame)
+            self._runs.stop("stuck", frame)
 
-    def _is_stuck(self) -> bool:
-        progress = self._progress()
-        self._looks = self._looks + 1 if progress == self._last else 0
-        self._last = progress
+    def _is_stuck(self, frame: FrameType | None) -> bool:
+        progress, cpu = self._runs.progress, real.process_time_ns()
+        if progress != self._last:
+            self._looks = 0
+        elif cpu - self._last_cpu >= BUSY * PATIENCE / LOOKS * 1e9:
+            self._looks += 1
+            self._runs.computing(frame)
+        else:
+            self._looks += 1 if self._runs.holds_up else 1 / REAL_PATIENCE
+        self._last, self._last_cpu = progress, cpu
         return self._looks >= LOOKS
 
     def _start_thread(self) -> None:
@@ -95,7 +117,7 @@ class Watchdog:
     def _watch(self, watched: int) -> None:
         patience = PATIENCE / LOOKS
         while not self._end.acquire(timeout=patience):
-            if self._is_stuck():
+            if self._is_stuck(sys._current_frames().get(watched)):
                 patience = PERSIST
                 self._raise_in(watched)
         self._ended.release()
@@ -105,7 +127,7 @@ class Watchdog:
             self._why = "stuck"
             _thread.interrupt_main()
         else:
-            self._mark("stuck", sys._current_frames().get(watched))
+            self._runs.mark("stuck", sys._current_frames().get(watched))
             raise_in(watched)
 
 
