@@ -225,7 +225,7 @@ def test_names_are_written_as_they_are(tmp_path):
 
     tv.simulate(scenario).save(tmp_path / "run.json")
     text = (tmp_path / "run.json").read_text(encoding="utf-8")
-    assert '"scenario() → None   simulated, 0 s"' in text and '"größe"' in text
+    assert '"scenario()   simulated, 0 s"' in text and '"größe"' in text
     assert "\\u" not in text  # Perfetto shows an escape as it stands
 
 

@@ -270,9 +270,7 @@ def test_words_tell_who_computes_and_who_waits():
         "B: waits for the GIL, held by A, 0.001 s; computes 0.006 s",
     ]
     run = tv.simulate(crunch, 3, 0.004, cores=2)
-    assert (
-        run.describe().splitlines()[0] == "crunch(threads=3, work=0.004) → None   simulated, no GIL, 2 cores, 0.008 s"
-    )
+    assert run.describe().splitlines()[0] == "crunch(threads=3, work=0.004)   simulated, no GIL, 2 cores, 0.008 s"
     assert run.describe().splitlines()[3] == "C: waits for a core, 0.004 s; computes 0.004 s"
 
 

@@ -56,7 +56,7 @@ def test_script_is_told_in_words_after_what_it_printed(tmp_path):
     write(tmp_path / "sleepers.py", SLEEPERS)
     done = call(tmp_path, "sleepers.py")
     lines = done.stdout.splitlines()
-    assert lines[:6] == ["beat"] * 4 + ["[0, 1]", "sleepers.py() → None   simulated, 2 s"]
+    assert lines[:6] == ["beat"] * 4 + ["[0, 1]", "sleepers.py()   simulated, 2 s"]
     assert "Thread-1 (beat): 4 times (sleeps 0.45 s (line 10)); sleeps 0.2 s (line 10); abandoned at 2 s" in done.stdout
     assert lines[-1].startswith("in all: ") and lines[-1].endswith("duration 2 s (virtual seconds)")
     assert (done.stderr, done.returncode) == ("", 0)
@@ -90,14 +90,14 @@ def test_script_stands_where_a_program_stands(tmp_path):
     assert done.stdout.splitlines()[:3] == [
         "grüß → dich ['öffnen/schön.py', 'ä', '-o', 'mine', '--record'] __main__ True",
         "True None None MainThread",
-        "schön.py('ä', '-o', 'mine', '--record') → None   simulated, 0 s",
+        "schön.py('ä', '-o', 'mine', '--record')   simulated, 0 s",
     ]
 
 
 def test_stream_that_cannot_take_a_character_gets_an_escape(tmp_path):
-    write(tmp_path / "arrow.py", "print('→')\n")
-    done = call(tmp_path, "arrow.py", PYTHONIOENCODING="ascii")
-    assert done.stdout.splitlines()[:2] == ["\\u2192", "arrow.py() \\u2192 None   simulated, 0 s"]
+    write(tmp_path / "→.py", "print('→')\n")
+    done = call(tmp_path, "→.py", PYTHONIOENCODING="ascii")
+    assert done.stdout.splitlines()[:2] == ["\\u2192", "\\u2192.py()   simulated, 0 s"]
 
 
 @pytest.mark.parametrize(

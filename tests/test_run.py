@@ -182,7 +182,7 @@ def test_title_tells_each_kind_of_argument_as_it_was_given():
 
     run = tv.simulate(scenario, 1, [], 3, 4, five=Broken())
     shown = "scenario(1, [], 3, 4, five=<Broken, whose repr raises ValueError>)"
-    assert run.title == f"{shown} → None   simulated, 0 s"
+    assert run.title == f"{shown}   simulated, 0 s"
 
 
 def test_coroutine_is_refused():

@@ -509,7 +509,7 @@ def test_cores_are_a_control_of_their_own():
 def test_range_of_cores_is_a_slider():
     ui = tv.interact(lambda: tv.work(0.02), cores=(1, 4))
     assert ui.controls["cores"].value == 2
-    assert ui.run.title == "<lambda>() → None   simulated, no GIL, 2 cores, 0.02 s"
+    assert ui.run.title == "<lambda>()   simulated, no GIL, 2 cores, 0.02 s"
 
 
 def test_cores_are_the_simulation_s_alone():

@@ -92,7 +92,9 @@ class Run:
         if self._cores is not None:
             made += f", no GIL, {self._cores} core{'' if self._cores == 1 else 's'}"
         duration = f"{self.duration:g}" if self.clock == "virtual" else f"{self.duration:.3g}"
-        return f"{self._call} → {self.outcome}   {made}, {duration} s"
+        # a scenario that returns nothing has nothing to say here
+        came_out = "" if self.outcome == "None" else f" → {self.outcome}"
+        return f"{self._call}{came_out}   {made}, {duration} s"
 
     def _replay(self) -> str:
         if self.clock == "real":

@@ -12,6 +12,7 @@ from .lettering import fit, printable, width
 from .shapes import FILL_NAMES, INK, LETTERS, SMALL, About, Fill, Label, Picture, Row, fill
 
 TICK, STRIPE, STRIPES = 3.0, 4.0, 3
+HAIR = 1.5  # height of the line that waits for the end of a thread are
 OUTLINE = 0.9  # width of a box's outline, half of which stands outside
 APART, FEW = 20.0, 4  # of what is shown wider than it is, so many may begin closer to one another than this
 ASIDE = 12.0  # from the end of a stripe to its name, at most
@@ -66,7 +67,10 @@ class _Bar:
         self.merged = 0
 
     def box(self, state: Fill, left: float, right: float, about: About) -> None:
-        box = left, self._row.top, right, self._row.bottom
+        top, bottom = self._row.top, self._row.bottom
+        if state == "thread":
+            top, bottom = self._row.middle - HAIR / 2, self._row.middle + HAIR / 2
+        box = left, top, right, bottom
         self._boxes[state].append(box)
         self._about[box] = about
 

@@ -12,7 +12,7 @@ from .shapes import GREY, LETTERS, ORANGE, SMALL, About, Label, MarkKind, Pictur
 
 MOST_ARROWS, SHORTEST_WAIT = 30, 3.0
 MARK = 11.0  # from one mark to the next
-MOST_LABELLED = 16
+MOST_LABELLED = 120
 STEM = 9.0
 
 

@@ -22,6 +22,7 @@ CSS = 96  # CSS pixels an inch
 STYLES: dict[str, dict[str, Any]] = {  # in the order of drawing
     "sleeping": {"facecolor": "#DDDDDD", "edgecolor": "#777777"},
     "blocked": {"facecolor": "#F8E4EF", "edgecolor": "#CC79A7", "hatch": "...."},
+    "thread": {"facecolor": "#999999", "edgecolor": "none"},
     "lock": {"facecolor": "#F3E3EA", "edgecolor": "#882255", "hatch": "////"},
     "ready": {"facecolor": "#33BBEE", "edgecolor": "#1A7FA6"},
     "running": {"facecolor": "#0072B2", "edgecolor": "#0072B2"},

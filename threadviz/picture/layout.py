@@ -10,7 +10,7 @@ from ..trace import Held, Lane, Span, Trace
 from .bars import STRIPE, STRIPES, Holding, add_bar, add_ending, add_failures, add_held, ending, holdings
 from .crossings import add_arrows, add_deadlock, add_marks, let_go_by
 from .lettering import fit_middle, printable, width, wrap
-from .shapes import FILL_NAMES, LETTERS, PAD, SMALL, Fill, Label, Picture, Row, counted, fill
+from .shapes import FILL_NAMES, LETTERS, PAD, SMALL, Label, Picture, Row, counted
 from .strips import GIL_NAME, add_strips, name_labels, strip_names, strips_height
 
 MOST_LANES, ROOMY_LANES, NAME_ROOM = 40, 14, 240.0
@@ -27,10 +27,14 @@ MARK_NAMES = {
 def left_margin(trace: Trace) -> float:
     """Return the room that the names of the lanes need, in CSS pixels."""
     shown = trace.lanes[:MOST_LANES]
-    names = [fit_middle(printable(lane.name), NAME_ROOM, LETTERS + 1) for lane in shown]
+    names = [fit_middle(_name(lane), NAME_ROOM, LETTERS + 1) for lane in shown]
     names += [text for both in strip_names(trace, NAME_ROOM) for text in both]
     names += [GIL_NAME] if gil_turns(trace) else []
     return max((width(name, LETTERS + 1) for name in names), default=0.0) + 16
+
+
+def _name(lane: Lane) -> str:
+    return printable(lane.name) + (" (daemon)" if lane.daemon else "")
 
 
 def lay_out(trace: Trace, wide: float, high: float | None = None, until: float = 0.0, scale: float = inf) -> Picture:
@@ -39,7 +43,7 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
     The time axis reaches to `until` seconds at least, with at most `scale` pixels a second.
     """
     trace = with_endless_waits(trace)
-    totals, end = _totals(trace), _end(trace)
+    end = _end(trace)
     without_time = end == 0 and bool(trace.events)
     if without_time:
         trace = _one_after_the_other(trace)
@@ -87,19 +91,8 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
     if not trace.lanes:
         picture.labels.append(Label(wide / 2, picture.height / 2, "no thread did anything", align="center"))
     picture.notes += [printable(note) for note in trace.notes[:3]]
-    lasted = {name: _seconds(total) for name, total in totals.items()}
-    if dies:
-        lasted |= {fill(span): "for ever" for lane in trace.lanes if (span := endless_wait(lane))}
-    _legend_and_notes(picture, lasted)
+    _legend_and_notes(picture)
     return picture
-
-
-def _totals(trace: Trace) -> dict[Fill, float]:
-    totals = dict.fromkeys(FILL_NAMES, 0.0)
-    for lane in trace.lanes:
-        for span in lane.spans:
-            totals[fill(span)] += span.end - span.start
-    return totals
 
 
 def _end(trace: Trace) -> float:
@@ -132,7 +125,7 @@ def _rows(trace: Trace, wide: float, high: float | None, dies: bool, held: list[
     needed = top + max(len(lanes), 1) * pitch + 6
     size = LETTERS + 1 if roomy else LETTERS
     names = tuple(
-        Label(-8, row.middle, fit_middle(printable(lane.name), NAME_ROOM, size), size, "right")
+        Label(-8, row.middle, fit_middle(_name(lane), NAME_ROOM, size), size, "right")
         for row, lane in zip(rows, lanes, strict=True)
     )
     if queues:
@@ -198,9 +191,9 @@ def _joined(spans: list[Span]) -> list[Span]:
     return joined
 
 
-def _legend_and_notes(picture: Picture, lasted: dict[Fill, str]) -> None:
+def _legend_and_notes(picture: Picture) -> None:
     """Put under the axes what the colours, marks and arrows stand for, and what has to be said in words."""
-    entries: list[tuple[str, str]] = [(s, f"{name} {lasted[s]}") for s, name in FILL_NAMES.items() if picture.boxes[s]]
+    entries: list[tuple[str, str]] = [(s, name) for s, name in FILL_NAMES.items() if picture.boxes[s]]
     entries += [("held", "holds a lock")] if picture.held else []
     entries += [("depth", "items in a queue")] if picture.depth else []
     passes = ", or hands over an item" if picture.depth else ""
@@ -220,8 +213,3 @@ def _legend_and_notes(picture: Picture, lasted: dict[Fill, str]) -> None:
             picture.labels.append(Label(PAD, y, line, SMALL + 0.5))
             y += 15
     picture.below = y - picture.height - 4
-
-
-def _seconds(value: float) -> str:
-    value = round(value, 9)  # 0.085, however it was added up
-    return f"{value:.2f} s" if value == 0 or value >= 0.005 else f"{value:.2g} s"

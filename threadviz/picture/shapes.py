@@ -11,7 +11,7 @@ from ..trace import Span
 from .lettering import width as text_width
 
 PAD = 18.0  # from the axes' left edge to time 0: room for the arrows to threads started at once
-LETTERS, SMALL, TITLE = 11.0, 10.0, 13.5
+LETTERS, SMALL, TITLE = 11.0, 11.0, 13.5
 BASELINE = 0.36  # of a letter's size: from the middle of a label down to the line it stands on
 ORANGE, GREY, INK = "#B04A00", "#444444", "#222222"
 
@@ -19,13 +19,15 @@ Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Arrow = tuple[Point, Point]  # tail, head
 # what a bar is filled with: a state, where `blocked` has a fill of its own on a lock
-Fill = Literal["running", "ready", "sleeping", "blocked", "lock"]
+# and waiting for the end of another thread, the quietest thing that a thread can do, is a hairline
+Fill = Literal["running", "ready", "sleeping", "blocked", "lock", "thread"]
 FILL_NAMES: dict[Fill, str] = {
     "running": "running",
     "ready": "ready",
     "sleeping": "sleeping",
     "lock": "blocked on a lock",
     "blocked": "blocked",
+    "thread": "waits for the end of a thread",
 }
 MarkKind = Literal["read", "write", "stale read", "lost write", "stale write", "error"]
 
@@ -74,7 +76,9 @@ class Row(NamedTuple):
 
 def fill(span: Span) -> Fill:
     """Return what a span's bar is filled with."""
-    return "lock" if span.on == "lock" else span.state
+    if span.state == "blocked" and span.on:
+        return span.on
+    return span.state
 
 
 def counted(number: int, what: str) -> str:
