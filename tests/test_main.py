@@ -67,7 +67,7 @@ def test_picture_goes_to_the_file_and_only_the_prints_are_shown(tmp_path, name, 
     write(tmp_path / "sleepers.py", SLEEPERS)
     done = call(tmp_path, "sleepers.py", "-o", name)
     assert (tmp_path / name).read_bytes().startswith(magic)
-    assert (done.stdout.split(), done.stderr, done.returncode) == (["beat"] * 4 + ["[0,", "1]"], "", 0)
+    assert (done.stdout.split(), done.stderr, done.returncode) == (["beat"] * 4 + ["[0,", "1]"], f"saved {name}\n", 0)
 
 
 def test_script_stands_where_a_program_stands(tmp_path):
@@ -254,9 +254,71 @@ def test_interpreter_is_left_as_it_was(tmp_path, capfd):
 def test_recorded_script_runs_in_real_time(tmp_path):
     write(tmp_path / "sleepers.py", SLEEPERS)
     done = call(tmp_path, "sleepers.py", "--record", "-o", "x.json")
-    assert (done.stdout.splitlines()[-1], done.stderr, done.returncode) == ("[0, 1]", "", 0)
+    assert (done.stdout.splitlines()[-1], done.stderr, done.returncode) == ("[0, 1]", "saved x.json\n", 0)
     about = json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))["otherData"]
     assert about["clock"] == "real" and 1.9 < about["seconds"] < 30
+
+
+def test_what_a_script_does_at_its_exit_comes_before_the_words(tmp_path):
+    write(
+        tmp_path / "tidy.py",
+        """
+        import atexit, weakref
+        class Kept: pass
+        kept = Kept()
+        weakref.finalize(kept, print, "finalized")
+        atexit.register(print, "goodbye")
+        print("working")
+        """,
+    )
+    done = call(tmp_path, "tidy.py")
+    assert done.stdout.splitlines()[:2] == ["working", "goodbye"]
+    assert done.stdout.splitlines().index("finalized") < done.stdout.splitlines().index(
+        "tidy.py() → None   simulated, 0 s"
+    )
+
+
+def test_what_a_script_writes_to_stderr_stays_there(tmp_path):
+    write(tmp_path / "both.py", "import logging, sys\nprint('out')\nlogging.error('logged')\nsys.stderr.write('err')\n")
+    done = call(tmp_path, "both.py", "-o", "x.json")
+    assert (done.stdout, done.stderr) == ("out\n", "ERROR:root:logged\nerr\nsaved x.json\n")
+
+
+def test_prompt_is_seen_before_the_answer(tmp_path):
+    write(tmp_path / "asks.py", "name = input('who? ')\nprint('hello', name)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "threadviz", "asks.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input="Ann\n",
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith("who? hello Ann\n")
+
+
+def test_traceback_has_pythons_suggestion_and_no_frame_of_ours(tmp_path):
+    write(
+        tmp_path / "slips.py",
+        "import threading\nt = threading.Thread()\ntry:\n    t.join()\nfinally:\n    t.isAlive()\n",
+    )
+    told = call(tmp_path, "slips.py").stderr
+    assert told.rstrip().endswith("Did you mean: 'is_alive'?")
+    assert "cannot join thread before it is started" in told and "During handling" in told
+    assert f"{os.sep}threadviz{os.sep}" not in told
+
+
+def test_exception_that_a_pool_keeps_is_as_silent_as_ever(tmp_path):
+    write(
+        tmp_path / "unasked.py",
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        with ThreadPoolExecutor() as pool:
+            pool.submit(int, "x")
+        """,
+    )
+    done = call(tmp_path, "unasked.py")
+    assert done.stderr == "" and "nobody asked for the ValueError of a call" in done.stdout
 
 
 def test_global_variable_of_a_script_is_named(tmp_path, capfd):

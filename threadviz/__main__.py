@@ -1,14 +1,14 @@
 """`python -m threadviz script.py`: what the threads of any script did, as a picture or in words."""
 
 import argparse
+import atexit
 import os
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, ModuleType, TracebackType
 from typing import Any, TextIO
 
 from .errors import ThreadvizError
@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     _tell_log(done)
     status = _tell_errors(done)
+    if argv is None:  # the script's output at its exit comes before the words, as it comes before a shell's prompt
+        atexit._run_exitfuncs()
     if options.output is None:
         _say(done.describe().replace(done.replay, f"{PROGRAM} {shlex.join(words)}"), sys.stdout)
         return status
@@ -54,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _say(f"{PROGRAM}: cannot save {str(options.output)!r}: {error.strerror}", sys.stderr)
         return 2
+    _say(f"saved {options.output}", sys.stderr)  # stdout is the script's
     return status
 
 
@@ -143,14 +146,16 @@ def _tell_log(done: Run) -> None:
     for line in done.log:
         _, told, error = line.text.partition(f"exception in {line.thread}: ")
         if not told or error not in errors:
-            _say(line.text, sys.stdout)
+            _say(line.text, sys.stderr if line.to_stderr else sys.stdout)
     sys.stdout.flush()
 
 
 def _tell_errors(done: Run) -> int:
     """What went wrong, on stderr; returns the exit status."""
-    for name, error in done.errors.items():
-        _say(f"Exception in {name}:\n{_traceback(error)}", sys.stderr)
+    threads = sum(lane.ending == "raised" for lane in done.trace.lanes[1:])  # the rest are futures', as silent as ever
+    for name, error in list(done.errors.items())[:threads]:
+        _say(f"Exception in {name}:", sys.stderr)
+        _tell_error(error)
     failure = done.exception()
     if failure is None:
         status = done.result()
@@ -160,16 +165,32 @@ def _tell_errors(done: Run) -> int:
     elif isinstance(failure, ThreadvizError):
         _say(f"{PROGRAM}: {failure}", sys.stderr)
     else:
-        _say(_traceback(failure), sys.stderr)
+        _tell_error(failure)
     return 1
 
 
-def _traceback(error: BaseException) -> str:
-    """As Python prints it for the script alone: from the first frame that is not ours."""
-    entry = error.__traceback__
-    while entry is not None and KIND[entry.tb_frame.f_code.co_filename] == OWN:
+def _tell_error(error: BaseException) -> None:
+    """As Python tells it for the script alone, with what it suggests and without frames of ours."""
+    seen: list[BaseException] = []
+    todo: list[BaseException | None] = [error]
+    while todo:
+        each = todo.pop()
+        if each is not None and each not in seen:
+            seen.append(each)
+            todo += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+            each.__traceback__ = _without_ours(each.__traceback__)
+    sys.__excepthook__(type(error), error, error.__traceback__)
+
+
+def _without_ours(entry: TracebackType | None) -> TracebackType | None:
+    entries = []
+    while entry is not None:
+        if KIND[entry.tb_frame.f_code.co_filename] != OWN:
+            entries.append(entry)
         entry = entry.tb_next
-    return "".join(traceback.format_exception(type(error), error, entry)).rstrip()
+    for each in reversed(entries):
+        entry = TracebackType(entry, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return entry
 
 
 def _say(text: str, stream: TextIO) -> None:

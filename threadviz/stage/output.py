@@ -1,10 +1,12 @@
 """What a run prints and logs, a line each, with time and thread; nothing of it reaches a cell or a terminal."""
 
+import builtins
 import logging
 import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import BuiltinFunctionType
 from typing import Any
 
 from ..patches import Patches
@@ -18,6 +20,7 @@ class LogLine:
     time: float
     thread: str
     text: str
+    to_stderr: bool = False
 
     def __str__(self) -> str:
         return f"{self.time:8.3f}  {self.thread}  {self.text}"
@@ -29,13 +32,14 @@ class Stream:
     def __init__(self, real: Any, output: "Output") -> None:
         self._real = real
         self._output = output
+        self._is_stderr = real in (sys.stderr, sys.__stderr__) and real not in (sys.stdout, sys.__stdout__)
 
     def write(self, text: str) -> int:
         if not self._output.is_ours():
             return int(self._real.write(text))
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self._output.write(text)
+        self._output.write(text, self._is_stderr)
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -60,7 +64,7 @@ class Output:
         self.lines: list[LogLine] = []
         self._most = most  # lines that are kept
         self._engine: Engine | None = None
-        self._partial: dict[str, str] = {}
+        self._partial: dict[tuple[str, bool], str] = {}
         self._handlers_before: list[logging.Handler] = []
 
     def begin(self, engine: Engine) -> None:
@@ -73,18 +77,18 @@ class Output:
     def is_ours(self) -> bool:
         return self._engine is not None and self._engine.is_ours()
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, to_stderr: bool = False) -> None:
         if self._engine is None or self._is_muted(self._engine):
             return
         _, thread = self._engine.moment()
-        *lines, rest = (self._partial.get(thread, "") + text).split("\n")
-        self._partial[thread] = rest
+        *lines, rest = (self._partial.get((thread, to_stderr), "") + text).split("\n")
+        self._partial[thread, to_stderr] = rest
         for line in lines:
-            self.line(line)
+            self.line(line, to_stderr)
 
-    def line(self, text: str) -> None:
+    def line(self, text: str, to_stderr: bool = False) -> None:
         if self._engine is not None and not self._is_muted(self._engine):
-            self.lines.append(LogLine(*self._engine.moment(), text))
+            self.lines.append(LogLine(*self._engine.moment(), text, to_stderr))
             self._engine.note("output", text)
 
     def _is_muted(self, engine: Engine) -> bool:
@@ -92,9 +96,9 @@ class Output:
 
     def end(self) -> None:
         """Keep the unfinished lines, too; later writes go where they would have gone without a run."""
-        for thread, text in self._partial.items():
+        for (thread, to_stderr), text in self._partial.items():
             if text and self._engine is not None:
-                self.lines.append(LogLine(self._engine.moment()[0], thread, text))
+                self.lines.append(LogLine(self._engine.moment()[0], thread, text, to_stderr))
         self._engine = None
 
     def install(self, patches: Patches) -> None:
@@ -102,6 +106,7 @@ class Output:
         streams = {
             id(stream): Stream(stream, self) for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
         }
+        screen = sys.stdout
         for owner, name in ((sys, "stdout"), (sys, "stderr")):
             patches.attribute(owner, name, streams[id(getattr(owner, name))])
         for logger in _loggers():
@@ -110,6 +115,21 @@ class Output:
                 if id(stream) in streams:
                     patches.attribute(handler, "stream", streams[id(stream)])
         patches.attribute(logging, "basicConfig", self._basic_config())
+        if isinstance(input, BuiltinFunctionType):  # not a notebook's own, which asks in its own way
+            patches.attribute(builtins, "input", self._input(screen))
+
+    def _input(self, screen: Any) -> Callable[..., str]:
+        """`input`, whose prompt has to be seen before the answer, and not when the run is over."""
+        real_input = builtins.input
+
+        def ask(prompt: object = "", /) -> str:
+            if self.is_ours():
+                screen.write(str(prompt))
+                screen.flush()
+                return real_input()
+            return real_input(prompt)
+
+        return ask
 
     def _basic_config(self) -> Callable[..., None]:
         """`logging.basicConfig` as in a program of its own: handlers from earlier cells do not make it a no-op."""
