@@ -27,7 +27,7 @@ Kind = Literal[
     "queue",  # a queue was used for the first time; `what` is its name, `value` its bound, empty without one
     "put",  # an item went into a queue; `what` is the queue's name, `value` how many items are in it now
     "get",  # an item came out of a queue, likewise; `cause` is the put of that very item
-    "read",  # an attribute of the learner's own objects; `what` is the attribute, `value` its repr
+    "read",  # of a place; `what` is what the learner calls it, `value` the repr of what was there, or `append()`
     "write",
     "output",  # a line was printed or logged
     "error",  # a thread ended with an exception

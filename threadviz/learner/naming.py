@@ -3,11 +3,14 @@
 import dis
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from types import FrameType
 from typing import Any
 
 from ..texts import Namesakes, printable
 from .code import attributes, is_learners, is_learners_class
+from .places import Serials
+from .points import original
 
 DEEPEST = 2  # 'accounts[0].lock'
 LONGEST = 1000  # of the lists and dicts that are searched
@@ -20,13 +23,12 @@ class Names:
 
     def __init__(self) -> None:
         self._namesakes = Namesakes()
-        self._named: list[object] = []  # kept, as an id may be used again
+        self._serials = Serials()
 
     def name(self, wanted: object, main: FrameType | None, here: FrameType, otherwise: str) -> str:
         """What `wanted` is called in the main thread's frames, or else from `here` outwards."""
         found = _called(wanted, reversed(list(_outwards(main)))) or _called(wanted, _outwards(here))
-        self._named.append(wanted)
-        return self._namesakes.tell_apart(printable(found or otherwise), id(wanted))
+        return self._namesakes.tell_apart(printable(found or otherwise), self._serials.of(wanted))
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
@@ -59,7 +61,7 @@ def _as_assigned(name: str, frame: FrameType) -> str:
         caller = caller.f_back
     if caller is None or not name.startswith(f"{owner}."):
         return name
-    following = (each for each in dis.get_instructions(caller.f_code) if each.offset > caller.f_lasti)
+    following = _after_call(caller)
     step, then = next(following, None), next(following, None)
     if step is not None and step.opname.startswith(("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")):
         target = step.argval[0] if isinstance(step.argval, tuple) else step.argval
@@ -68,6 +70,15 @@ def _as_assigned(name: str, frame: FrameType) -> str:
         whose = type(caller.f_locals.get("self")).__name__ if step.argval == "self" else step.argval
         return _as_assigned(f"{whose}.{then.argval}{name.removeprefix(owner)}", caller)
     return name
+
+
+def _after_call(frame: FrameType) -> Iterator[dis.Instruction]:
+    """The instructions that follow the call that `frame` is in, as they were before they were rewritten."""
+    code = original(frame.f_code)
+    where = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
+    steps = zip(dis.get_instructions(code, show_caches=True), code.co_positions(), strict=True)
+    calls = [step.offset for step, at in steps if at == where and step.opname.startswith("CALL")]
+    return (each for each in dis.get_instructions(code) if calls and each.offset > calls[-1])
 
 
 def _find(wanted: object, names: Mapping[str, object]) -> str | None:

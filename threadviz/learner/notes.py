@@ -11,7 +11,6 @@ class Notes(Protocol):
     """Keeps what happens in one run."""
 
     patches: Patches  # what is replaced for this run alone, such as what puts into one of its queues
-    objects: dict[type, dict[int, tuple[int, object]]]  # the numbers of those seen, by class and id; keeps them alive
 
     @property
     def is_over(self) -> bool:
@@ -22,9 +21,6 @@ class Notes(Protocol):
 
     def note(self, kind: Kind, what: str = "", value: str = "", line: int | None = None, cause: Any = None) -> Any:
         """Note a trace event of the current thread; returns what a later one gives as its `cause`."""
-
-    def note_access(self, kind: Kind, what: str, value: str, line: int) -> None:
-        """Note a read or a write of a place."""
 
     def begin_item(self) -> int | None:
         """An item is about to go into or out of a queue of the learner's; returns the line."""

@@ -9,8 +9,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import Field
 from functools import cached_property, lru_cache, partial
-from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, NamedTuple
 
 from .. import real
 from ..errors import MadeOutside
@@ -40,42 +40,44 @@ _KEEP: dict[type, tuple[str, ...]] = {  # where these keep what they stand for
 }
 
 
-def survey(program: partial[Any], virtual: tuple[type, ...]) -> tuple[list[type], list[str], list[Any]]:
-    """The learner's classes that a scenario's call can reach, what it cannot show, and what keeps things for it.
+class Surroundings(NamedTuple):
+    """What a scenario's call can reach."""
 
-    MadeOutside, by name, for a primitive it has not made itself.  `virtual` are the classes of primitives that
-    earlier runs made.
+    shared: list[
+        tuple[str, str, str]
+    ]  # primitives made outside: what each is called, that it is one, and why that is bad
+    functions: list[FunctionType]  # the learner's
+    scripts: list[CellType]  # those that hold the code of a script
+    holders: list[Any]  # what keeps things under names of its own, outer ones first
+
+
+def survey(program: partial[Any], virtual: tuple[type, ...]) -> Surroundings:
+    """What a scenario's call can reach; MadeOutside, by name, for a primitive that it has not made itself.
+
+    `virtual` are the classes of primitives that earlier runs made.
     """
-    classes, shared, unseen, holders = look_outside(program, virtual)
-    if shared:
-        path, kind, advice = shared[0]
+    found = look_outside(program, virtual)
+    if found.shared:
+        path, kind, advice = found.shared[0]
         raise MadeOutside(f"{path} {kind}, {advice}")
-    return classes, unseen, holders
+    return found
 
 
-def look_outside(
-    program: partial[Any], virtual: tuple[type, ...]
-) -> tuple[list[type], list[tuple[str, str, str]], list[str], list[Any]]:
-    """The learner's classes, each primitive made outside, a sentence on each variable whose changes are not seen, and
-    what keeps things under names of its own, outer ones first.
-
-    A primitive is told as what it is called, that it is one, and why that is bad.
-    """
-    classes = []
+def look_outside(program: partial[Any], virtual: tuple[type, ...]) -> Surroundings:
+    """As `survey`, where primitives made outside are no reason to stop."""
     shared = []
-    unseen: set[str] = set()
+    functions = []
+    scripts = [cell for cell in getattr(program.func, "__closure__", None) or () if _holds_script(cell)]
     scenario = program.func
     holders = [program, *filter(None, (program.args, program.keywords))]
     name = getattr(scenario, "__name__", type(scenario).__name__)
     for path, value in _reachable(program, holders):
         kind = type(value)  # not isinstance, which may run the learner's own __getattribute__
-        if issubclass(kind, FunctionType | CodeType):
-            unseen |= _unseen(value if issubclass(kind, CodeType) else value.__code__)
+        if issubclass(kind, FunctionType) and is_learners(value.__code__.co_filename):
+            functions.append(value)
         if not path:
             continue
         if issubclass(kind, type):
-            if is_learners_class(value):
-                classes.append(value)
             if issubclass(value, _thread._local) and value is not _thread._local:
                 shared.append(
                     (
@@ -95,7 +97,14 @@ def look_outside(
                     f"where it would outlive the run; create it inside {name}(), so that every run starts fresh",
                 )
             )
-    return classes, shared, sorted(unseen), holders
+    return Surroundings(shared, functions, scripts, holders)
+
+
+def _holds_script(cell: CellType) -> bool:
+    try:
+        return type(cell.cell_contents) is CodeType
+    except ValueError:  # one that is still empty
+        return False
 
 
 def _reachable(program: partial[Any], holders: list[Any]) -> Iterator[tuple[str, Any]]:
@@ -171,23 +180,6 @@ def _globals(code: CodeType) -> frozenset[str]:
     """The global names that a function looks up; an attribute `x.lock` is no use of a global `lock`."""
     loads = (each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
     return frozenset(loads).union(*(_globals(each) for each in code.co_consts if isinstance(each, CodeType)))
-
-
-@lru_cache(maxsize=1000)
-def _unseen(code: CodeType) -> frozenset[str]:
-    """A sentence on each variable that a function of the learner's changes and that is not its own."""
-    if not is_learners(code.co_filename):
-        return frozenset()
-    told = {
-        f"{each.argval} is a global variable: its reads and writes are not shown, and all runs share its value"
-        for each in dis.get_instructions(code)
-        if each.opname == "STORE_GLOBAL"
-    } | {
-        f"{each.argval} is a variable of an outer function: its reads and writes are not shown"
-        for each in dis.get_instructions(code)
-        if each.opname == "STORE_DEREF" and each.argval in code.co_freevars and not code.co_name.startswith("<")
-    }
-    return frozenset(told).union(*(_unseen(each) for each in code.co_consts if isinstance(each, CodeType)))
 
 
 def _names(code: CodeType) -> set[str]:

@@ -7,20 +7,26 @@ from itertools import islice
 from types import CodeType
 from typing import Any
 
+from ..learner.places import shared
 from ..texts import printable
 from ..trace import Trace, TraceEvent, Wait
-from .recorder import GAP, MAX_NOTES, Described, LockNote, Note, Place, Recorder, Track
+from .recorder import GAP, MAX_NOTES, Described, LockNote, Note, Recorder, Spot, TouchNote, Track
 
 MOST_HOLDERS = 4  # that a wait names
 
 
-def assemble(recorder: Recorder, notes: list[Note | LockNote], ended: int, told: list[str]) -> Trace:
-    """The trace of what was noted until `ended` (nanoseconds on the recorder's clock); `told` is what was left out."""
+def assemble(
+    recorder: Recorder, notes: list[Note | LockNote], touches: list[TouchNote], ended: int, told: list[str]
+) -> Trace:
+    """The trace of what was noted until `ended` (nanoseconds on the recorder's clock); `told` is what was left out.
+
+    Of the `touches` only those of places that threads share come into it.
+    """
     began = recorder.began
     events: list[TraceEvent] = []
     index: dict[int, int] = {}  # id of a note -> its place among the trace events
     holds = _Locks()
-    notes = sorted(notes, key=lambda note: note[0])
+    notes = sorted([*notes, *_of_shared_places(notes, touches)], key=lambda note: note[0])
     full = len(notes) >= MAX_NOTES
     if full:
         ended = notes[-1][0]
@@ -72,6 +78,16 @@ def assemble(recorder: Recorder, notes: list[Note | LockNote], ended: int, told:
         _endless(track, track.waiting[1], holds) for track in lanes if recorder.deadlocked and track.waiting is not None
     )
     return Trace(tuple(t.lane() for t in lanes), tuple(events), duration / 1e9, "real", waits, tuple(told))
+
+
+def _of_shared_places(notes: list[Any], touches: list[TouchNote]) -> list[Note]:
+    begun = {note[1].number: note[0] for note in notes if note[2] == "begin"}
+    places = shared(((when, track.number, kind, place) for when, track, kind, place, _, _ in touches), begun)
+    return [
+        (when, track, kind, place.name, value, line, None)
+        for when, track, kind, place, value, line in touches
+        if id(place) in places
+    ]
 
 
 class _Holds:
@@ -146,7 +162,7 @@ def _endless(track: Track, described: Described, holds: _Locks) -> Wait:
     return Wait(track.name, described.what, name, _line(described.place), described.on)
 
 
-def _line(place: int | Place | None) -> int | None:
+def _line(place: int | Spot | None) -> int | None:
     return line_of(*place) if isinstance(place, tuple) else place
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import real
 from ..learner.code import call_site, caller, is_learners, outside, user_call
-from .recorder import Described, Note, Place, Recorder, Track
+from .recorder import Described, Note, Recorder, Spot, Track
 
 _CONDITION = threading.Condition.__init__.__code__
 _get_ident, _getframe, _now = real.get_ident, sys._getframe, perf_counter_ns
@@ -96,7 +96,7 @@ class Lock:
         otherwise = getattr(self._called, "class_name", type(self._called).__name__)
         self._name = self._recorder.object_name(self._called, otherwise)
 
-    def _place(self, frame: FrameType | None) -> Place | None:
+    def _place(self, frame: FrameType | None) -> Spot | None:
         """Where the learner's code is, in the frame or in those that called it."""
         while frame is not None and not is_learners(frame.f_code.co_filename):
             frame = frame.f_back

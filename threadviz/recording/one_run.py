@@ -11,7 +11,8 @@ from typing import Any
 
 from .. import real
 from ..errors import StopRun
-from ..learner.outside import look_outside
+from ..learner.outside import Surroundings, look_outside
+from ..learner.points import Points
 from ..schedule import Schedule
 from ..stage.output import Output
 from ..stage.stage import Finished, Stage, exclusively, one_each
@@ -27,10 +28,10 @@ MAX_LINES = 100_000  # printed and logged in a run
 
 def record_once(program: partial[Any]) -> Finished:
     """Run a scenario's call on real threads.  KeyboardInterrupt comes through, when everything is put back."""
-    classes, shared, unseen, holders = look_outside(program, (Lock, SimpleQueue))
-    told = [f"{path} {kind}: who waited for it, and who held it, is not shown" for path, kind, _ in shared] + unseen
+    around = look_outside(program, (Lock, SimpleQueue))
+    told = [f"{path} {kind}: who waited for it, and who held it, is not shown" for path, kind, _ in around.shared]
     with exclusively(), _Interrupts() as interrupts:
-        return _record(program, holders, classes, told, interrupts)
+        return _record(program, around, told, interrupts)
 
 
 class _Interrupts:
@@ -72,16 +73,12 @@ class _Interrupts:
             self._inside = False
 
 
-def _record(
-    program: partial[Any],
-    holders: list[Any],
-    classes: list[type],
-    told: list[str],
-    interrupts: _Interrupts,
-) -> Finished:
+def _record(program: partial[Any], around: Surroundings, told: list[str], interrupts: _Interrupts) -> Finished:
     recorder = Recorder()
-    stage = Stage(Recorder, program, holders, classes, MAX_LINES)
     kept: dict[str, Any] = {}
+    points = Points(around.functions, around.scripts, wants_before=False)
+    told += points.unseen
+    stage = Stage(Recorder, program, around.holders, points, MAX_LINES)
     with stage:
         patches, output = stage.patches, stage.output
         if not gc.get_freeze_count():  # so that collections, which many notes bring on, look at the run alone
@@ -109,11 +106,12 @@ def _record(
             for name in recorder.end_all()
         ]
         notes = list(recorder.notes)
+        touches = list(recorder.touches)
         stage.end(recorder)
     if len(output.lines) >= MAX_LINES:
         told.append(f"only the first {MAX_LINES:,} lines of what was printed and logged were kept")
     told.append(_overhead(len(notes)))
-    trace = assemble(recorder, notes, ended, told)
+    trace = assemble(recorder, notes, touches, ended, told)
     errors = one_each([*recorder.errors, *stage.silent.errors()])
     return Finished(
         trace,

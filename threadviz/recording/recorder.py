@@ -18,6 +18,7 @@ from .. import real
 from ..errors import StopRun
 from ..learner.code import call_site, caller, ends_a_call, is_learners, raised_at, user_call
 from ..learner.naming import Names
+from ..learner.places import Place
 from ..patches import Patches
 from ..stage import cpu
 from ..stage.engine import Engine
@@ -33,11 +34,13 @@ SLICE = 0.1  # seconds, real: how long a wait lasts before it looks about
 GAP = 1_000_000  # nanoseconds: between two looks at the clock, so long that the thread was off the CPU
 GRACE = 1.0  # seconds, real: for the threads that are left at the end, to follow the request to end
 
-Place = tuple[CodeType, int]  # code and the offset of an instruction in it: a line that nobody has looked up yet
+Spot = tuple[CodeType, int]  # code and the offset of an instruction in it: a line that nobody has looked up yet
 # nanoseconds, thread, kind, what, value, line, cause
-Note = tuple[int, "Track", str, Any, Any, int | Place | None, Any]
+Note = tuple[int, "Track", str, Any, Any, int | Spot | None, Any]
 # the same of a lock that was got or let go: nanoseconds, OS thread's identity, kind, lock, code, offset, cause
 LockNote = tuple[int, int, str, Any, CodeType | None, int | None, Any]
+# nanoseconds, thread, kind, place, value, line, of an access that counts if threads share the place
+TouchNote = tuple[int, "Track", Kind, Place, str, int]
 
 
 class Described(NamedTuple):
@@ -45,7 +48,7 @@ class Described(NamedTuple):
 
     state: State
     label: str
-    place: int | Place | None  # in the learner's code
+    place: int | Spot | None  # in the learner's code
     holder: Any  # the thread that would end it, or the lock that it is for
     what: str  # it is for, as a deadlock tells
     on: On = ""
@@ -87,6 +90,7 @@ class Recorder(Engine):
     def __init__(self) -> None:
         super().__init__()
         self.notes: list[Note | LockNote] = []
+        self.touches: list[TouchNote] = []
         self.room = MAX_NOTES
         self.all: list[Track] = []
         self.tracks: dict[int, Track] = {}  # OS thread's identity -> the thread that it is now
@@ -132,6 +136,23 @@ class Recorder(Engine):
 
     def note_access(self, kind: Kind, what: str, value: str, line: int) -> None:
         self.note(kind, what, value, line)
+
+    def lane(self) -> int | None:
+        track = self.tracks.get(real.get_ident())
+        return None if track is None else track.number
+
+    def before_access(self) -> None:
+        """Nothing: real threads are switched by the operating system."""
+
+    def note_for_now(self, kind: Kind, place: Place, value: str, line: int) -> None:
+        """Note an access that is left out at the end if threads turn out not to share the place."""
+        track = self.tracks.get(real.get_ident())
+        if track is None:
+            return
+        if len(self.touches) < self.room:
+            self.touches.append((perf_counter_ns(), track, kind, place, value, line))
+        else:
+            place.cut = True
 
     def moment(self) -> tuple[float, str]:
         track = self.track()

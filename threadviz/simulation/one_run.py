@@ -7,6 +7,7 @@ from typing import Any
 from ..errors import StopRun
 from ..learner.code import raised_at
 from ..learner.outside import survey
+from ..learner.points import Points
 from ..schedule import Policy, Schedule
 from ..stage.stage import Finished, Stage, exclusively, one_each
 from ..stage.watchdog import Watchdog
@@ -22,20 +23,23 @@ def simulate_once(program: partial[Any], policy: Policy, seed: int, cores: int |
 
     KeyboardInterrupt and ScheduleMismatch come through; all else is kept.
     """
-    with exclusively(), Simulation(program) as simulation:
+    with exclusively(), Simulation(program, policy.preempts) as simulation:
         return simulation.run(policy, seed, cores)
 
 
 class Simulation:
     """A scenario's call, ready to be run; its stage stands between `__enter__` and `__exit__`.
 
-    MadeOutside, by name, for a primitive that the scenario can reach and has not made itself.
+    MadeOutside, by name, for a primitive that the scenario can reach and has not made itself.  With `preempts` a
+    policy may switch threads just before an access.
     """
 
-    def __init__(self, program: partial[Any]) -> None:
+    def __init__(self, program: partial[Any], preempts: bool = False) -> None:
         self._program = program
-        classes, self._unseen, self._holders = survey(program, (Lock, SimpleQueue))
-        self._stage = Stage(SimulatedThreads, program, self._holders, classes)
+        around = survey(program, (Lock, SimpleQueue))
+        self._holders = around.holders
+        self._points = Points(around.functions, around.scripts, preempts)
+        self._stage = Stage(SimulatedThreads, program, self._holders, self._points)
         self._watchdog = Watchdog(self)
         self._simulator: Simulator | None = None  # of the run that goes on
         self._between_runs = 0
@@ -62,9 +66,10 @@ class Simulation:
 
     def run(self, policy: Policy, seed: int = 0, cores: int | None = None, noted: bool = True) -> Finished:
         """One run.  Where it is not `noted` it has the same outcome and an empty trace."""
+        policy.begin()  # not on the stage, as it may import what it needs
         simulator = Simulator(policy, cores, noted)
         engine = SimulatedThreads(simulator, self._stage.output)
-        simulator.events.notes += self._unseen
+        simulator.events.notes += self._points.unseen
         kept: dict[str, Any] = {}
 
         def main() -> None:

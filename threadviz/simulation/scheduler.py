@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from sys import _getframe
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from greenlet import getcurrent, greenlet
 
@@ -18,7 +18,8 @@ from .. import real
 from ..errors import ScheduleMismatch, StopRun, Stuck
 from ..learner.code import KIND, OPERATIONS, OTHER, call_site, caller, operation_name
 from ..learner.naming import Names
-from ..schedule import Policy
+from ..learner.places import Place
+from ..schedule import Policy, Preemption
 from ..stage.notes import Events, Row
 from ..stage.watchdog import PATIENCE
 from ..texts import Namesakes
@@ -104,7 +105,8 @@ class Simulator:
         self.tasks: list[Task] = []
         self.ready: list[Task] = []
         self.wanting = 0  # threads that would take up a lock when they go on
-        self.choices: list[int] = []
+        self.choices: list[int | Preemption] = []
+        self._accesses = 0  # since the last choice, at which another thread could have gone on
         self.cores = Cores(cores)
         self.alive = 0  # threads that the program waits for
         self.current: Task = None  # type: ignore[assignment]
@@ -127,7 +129,6 @@ class Simulator:
 
     def run(self, body: Callable[[], None]) -> None:
         """Run `body` as the main thread, and all that it starts, to the end; raises what ended it from outside."""
-        self.policy.begin()
         self._unstarted = self.current = self.spawn(threading.main_thread(), body)
         try:
             while (task := self._unstarted) is not None:
@@ -175,6 +176,29 @@ class Simulator:
             self.ready.insert(0, task)
             task.enter(self.now, "ready")
             self._switch(chosen)
+
+    def before_access(self) -> None:
+        """The current thread is about to touch what others may touch: the policy may let one of them go first."""
+        task = self.current
+        if self.ending or not self.ready or getcurrent() is not task:
+            return
+        others = self._candidates()
+        if not others:
+            return
+        self._accesses += 1
+        try:
+            chosen = self.policy.preempt(self._accesses, others)
+        except ScheduleMismatch as error:
+            self._fail(error)
+        if chosen is not None:
+            self.check()
+            other = others[chosen]
+            self.choices.append(Preemption(self._accesses, other.number))
+            self._accesses = 0
+            self.ready.remove(other)
+            self.ready.insert(0, task)
+            task.enter(self.now, "ready")
+            self._switch(other)
 
     def give_way(self) -> None:
         """Let the others that can run go first, as `sleep(0)` does."""
@@ -311,11 +335,16 @@ class Simulator:
             return candidates[0]
         try:
             chosen = candidates[self.policy.choose(candidates)]
-        except ScheduleMismatch as error:  # no code of the learner's may catch it
-            self.failure, self.stop_now = error, "failed"
-            raise StopRun from None
+        except ScheduleMismatch as error:
+            self._fail(error)
         self.choices.append(chosen.number)
+        self._accesses = 0
         return chosen
+
+    def _fail(self, error: ScheduleMismatch) -> NoReturn:
+        """End the run with an error that no code of the learner's may catch."""
+        self.failure, self.stop_now = error, "failed"
+        raise StopRun from None
 
     def _advance(self) -> bool:
         """Move the clock to the next change on the CPU or the next timers; False when there is nothing to come."""
@@ -418,6 +447,15 @@ class Simulator:
         if self.ending or not self.noted:
             return 0
         return self.events.add(self.now, self.current, kind, what, value, line, cause)
+
+    def lane(self) -> int | None:
+        """The number of the thread that runs; None for what is none of the run's doing."""
+        return None if self.ending or real.get_ident() != self.os_thread else self.current.number
+
+    def record_for_now(self, kind: Kind, place: Place, value: str, line: int) -> None:
+        """Note that the current thread reads or writes what others may share; these are no steps of a loop's own."""
+        if self.noted:
+            self.events.add_for_now(self.now, self.current, kind, place, value, line)
 
     def record_access(self, kind: Kind, what: str, value: str, line: int) -> None:
         """Note that the current thread reads or writes an attribute."""

@@ -10,6 +10,7 @@ from typing import Any
 from .. import real
 from ..errors import StopRun
 from ..learner.code import call_site, caller, raised_at
+from ..learner.places import Place
 from ..stage.engine import Engine
 from ..stage.output import Output
 from ..stage.stand_ins import NOON, pool_module
@@ -269,6 +270,15 @@ class SimulatedThreads(Engine):
         self, kind: Kind, what: str = "", value: str = "", line: int | None = None, cause: int | None = None
     ) -> int:
         return self._simulator.record(kind, what, value, line, cause)
+
+    def lane(self) -> int | None:
+        return self._simulator.lane()
+
+    def before_access(self) -> None:
+        self._simulator.before_access()
+
+    def note_for_now(self, kind: Kind, place: Place, value: str, line: int) -> None:
+        self._simulator.record_for_now(kind, place, value, line)
 
     def note_access(self, kind: Kind, what: str, value: str, line: int) -> None:
         self._simulator.record_access(kind, what, value, line)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..learner.notes import Notes
+from ..learner.places import Notebook
 from ..patches import Patches
 
 
-class Engine(Notes, ABC):
+class Engine(Notes, Notebook, ABC):
     """One run, seen from the stage: each engine stands behind this one interface.
 
     One that has its own clock (`virtual`) also has `clock_ns`, `wall_ns`, `get_ident`, `current_thread`, `enumerate`
@@ -24,7 +25,6 @@ class Engine(Notes, ABC):
 
     def __init__(self) -> None:
         self.patches = Patches()
-        self.objects = {}
         self.numbers = itertools.count(1)  # of its threads and futures, in order of making
         self.excepthook: Callable[[Any], object] = threading.excepthook  # when the run begins
 

@@ -1,12 +1,15 @@
 """Traces in the making: what a runtime notes of its threads while they run."""
 
 import threading
+from itertools import accumulate
 from typing import Any
 
+from ..learner.places import Place, shared
 from ..texts import Namesakes, printable
 from ..trace import Ending, Held, Kind, Lane, On, Span, State, Trace, TraceEvent, Wait
 
-MAX_ACCESSES = 20_000  # reads and writes of attributes that are noted in a run
+MAX_ACCESSES = 20_000  # reads and writes that are noted in a run
+MAX_FOR_NOW = 5 * MAX_ACCESSES  # that are kept until it is known whether threads share what they touch
 
 
 class Row:
@@ -81,6 +84,8 @@ class Events:
         self.all: list[TraceEvent] = []
         self.notes: list[str] = []
         self._accesses = 0
+        # How many trace events came before it, the access, and what it touched.
+        self._for_now: list[tuple[int, TraceEvent, Place]] = []
 
     def __len__(self) -> int:
         return len(self.all)
@@ -104,9 +109,56 @@ class Events:
         self._accesses += 1
         if self._accesses <= MAX_ACCESSES:
             self.add(now, row, kind, what, value, line)
-        elif self._accesses == MAX_ACCESSES + 1:
-            self.notes.append(f"only the first {MAX_ACCESSES:,} reads and writes of attributes were noted")
+
+    def add_for_now(self, now: int, row: Row, kind: Kind, place: Place, value: str, line: int) -> None:
+        """Note a read or write that is left out at the end if threads turn out not to share the place."""
+        if len(self._for_now) >= MAX_FOR_NOW:
+            self._make_room()
+        event = TraceEvent(now / 1e9, row.number, kind, "", printable(value), line)
+        self._for_now.append((len(self.all), event, place))
+
+    def _make_room(self) -> None:
+        """Forget accesses to what one thread alone has touched so far; then the older half of all."""
+        for only_shared in (True, False):
+            if len(self._for_now) > MAX_FOR_NOW // 2:
+                kept = []
+                for index, note in enumerate(self._for_now):
+                    if note[2].several if only_shared else index >= MAX_FOR_NOW // 2:
+                        kept.append(note)
+                    else:
+                        note[2].cut = True
+                self._for_now = kept
+
+    def _with_shared_places(self) -> list[TraceEvent]:
+        """All trace events, and among them the accesses to what threads share."""
+        begun = {event.lane: index for index, event in reversed([*enumerate(self.all)]) if event.kind == "begin"}
+        touches = [(before, event.lane, event.kind, place) for before, event, place in self._for_now]
+        places = shared(touches, begun)
+        kept = [note for note in self._for_now if id(note[2]) in places]
+        self._accesses += len(kept)
+        if any(place.cut for _, _, place in kept):
+            self._accesses = max(self._accesses, MAX_ACCESSES + 1)
+        kept = kept[:MAX_ACCESSES]
+        if self._accesses > MAX_ACCESSES:
+            self.notes.append(f"only the first {MAX_ACCESSES:,} reads and writes were noted")
+        if not kept:
+            return self.all
+        moved = [0] * (len(self.all) + 1)
+        for before, _, _ in kept:
+            moved[before] += 1
+        moved = list(accumulate(moved))
+        merged: list[TraceEvent] = []
+        waiting = iter([*kept, (len(self.all) + 1, None, None)])
+        before, access, place = next(waiting)
+        for index, event in enumerate([*self.all, None]):
+            while before == index and access is not None and place is not None:
+                merged.append(access._replace(what=place.name))
+                before, access, place = next(waiting)
+            if event is not None:
+                merged.append(event if event.cause is None else event._replace(cause=event.cause + moved[event.cause]))
+        return merged
 
     def trace(self, rows: list[Any], now: int, waits: tuple[Wait, ...]) -> Trace:
         lanes = tuple(row.lane() for row in rows)
-        return Trace(lanes, tuple(self.all), now / 1e9, "virtual", waits, tuple(self.notes))
+        events = tuple(self._with_shared_places())
+        return Trace(lanes, events, now / 1e9, "virtual", waits, tuple(self.notes))

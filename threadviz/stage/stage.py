@@ -14,9 +14,10 @@ from typing import Any
 
 from ..errors import AlreadyRunning
 from ..learner.futures import SilentFutures
+from ..learner.places import Places
+from ..learner.points import Points
 from ..learner.queues import watch_queues
 from ..learner.reach import replace_early_names
-from ..learner.watching import watch
 from ..patches import Patches
 from ..schedule import Schedule
 from ..trace import Trace
@@ -95,13 +96,13 @@ class Stage:
         kind: type[Engine],
         program: partial[Any],
         holders: list[Any],
-        classes: list[type],
+        points: Points,
         most_lines: float = math.inf,
     ) -> None:
         self._kind = kind
         self._program = program
         self._holders = holders
-        self._classes = classes
+        self._points = points
         self._stand_ins = stand_ins(kind)
         self._namespaces: list[dict[str, Any]] = []
         self._runs = 0
@@ -134,10 +135,12 @@ class Stage:
             random.seed(seed)
         self.silent.begin()
         self.output.begin(engine)
+        self._points.heard_by(Places(engine))
 
     def end(self, engine: Engine) -> None:
         """The run is over: nothing is noted any more, and whoever asks gets the real things."""
         try:
+            self._points.heard_by(None)
             engine.patches.close()
         finally:
             self.output.end()
@@ -162,7 +165,7 @@ class Stage:
         self._reset_logging = keep_logging(patches)
         self.output.install(patches)
         self.silent.install(patches, self._stand_ins.noting)
-        watch(patches, self._classes, self._stand_ins.noting)
+        self._points.install(patches)
         watch_queues(patches, self._kind.SimpleQueue, self._stand_ins.noting)
 
     def _begin_anew(self) -> None:

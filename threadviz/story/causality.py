@@ -70,12 +70,12 @@ def deadlock_cycle(trace: Trace) -> tuple[Wait, ...]:
 def lost_updates(trace: Trace) -> tuple[LostUpdate, ...]:
     """Return every write over another thread's update that the writing thread had not seen.
 
-    Each write gives its attribute a new version.  A thread has seen the version that its last read found.  A
+    Each write gives its place a new version.  A thread has seen the version that its last read found.  A
     write without any read before it is no lost update: nothing was computed from a stale value.  Nor is one over
     the very value that was read, whoever wrote it again in the meantime.
     """
-    newest: dict[str, tuple[int, int]] = {}  # attribute -> (version, the write that made it)
-    seen: dict[tuple[int, str], tuple[int, int]] = {}  # lane, attribute -> (version, the read that saw it)
+    newest: dict[str, tuple[int, int]] = {}  # place -> (version, the write that made it)
+    seen: dict[tuple[int, str], tuple[int, int]] = {}  # lane, place -> (version, the read that saw it)
     lost = []
     for index, event in enumerate(trace.events):
         version, last_write = newest.get(event.what, (0, -1))
@@ -83,11 +83,16 @@ def lost_updates(trace: Trace) -> tuple[LostUpdate, ...]:
             seen[event.lane, event.what] = version, index
         elif event.kind == "write":
             seen_version, read = seen.get((event.lane, event.what), (version, -1))
-            stale = seen_version < version and trace.events[last_write].lane != event.lane
+            stale = seen_version < version and trace.events[last_write].lane != event.lane and not _adds(event.value)
             if stale and _differ(trace.events[read].value, trace.events[last_write].value):
                 lost.append(LostUpdate(read, last_write, index))
             newest[event.what] = version + 1, index
     return tuple(lost)
+
+
+def _adds(written: str) -> bool:
+    """Whether it was a container's own method, as `append()`: such a write overwrites nothing that was read before."""
+    return written.endswith("()")
 
 
 def _differ(read: str, overwritten: str) -> bool:

@@ -1,0 +1,249 @@
+"""Places: the data that an access touches, and what the learner calls it.
+
+An attribute of an object of the learner's is noted at every access.  Of everything else only what threads share is
+worth a note: what one of them writes when another one that touches it has begun.  That is known at the end of a run, so
+these accesses are noted for the time being, each with its place.
+"""
+
+import weakref
+from collections import Counter as Multiset
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterable
+from enum import Enum
+from types import ModuleType
+from typing import Any, Literal, NamedTuple, Protocol
+
+from ..texts import Namesakes, cut, printable
+from ..trace import Kind
+from .code import is_learners, is_learners_class, slots
+
+_PLAIN = (bool, int, float, str, bytes, None.__class__)
+_CONTAINERS = (list, dict, set, deque, defaultdict, Multiset, OrderedDict, bytearray)
+
+
+What = Literal["attribute", "item", "contents", "global", "variable"]
+
+
+class Site(NamedTuple):
+    """One access as it is written: plain data, one object for each place in the code."""
+
+    kind: Literal["read", "write"]
+    what: What  # "contents" is a list, dict, set or deque as a whole; "variable" is that of an outer function
+    name: str  # of the attribute or variable, or of the method or function that is called on contents
+    line: int
+
+
+NO_VALUE: Any = type("NoValue", (), {"__slots__": ()})()  # of what is deleted, or looked at as a whole
+
+
+class Serials:
+    """Numbers objects in the order in which they are met, and keeps none alive that can be referred to weakly."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, Any]] = {}
+        self._met: Multiset[Any] = Multiset()
+
+    def of(self, thing: Any, among: Any = None) -> int:
+        """Its number among those that were asked for with the same `among`, from 1 on."""
+        key = id(thing)
+        known = self._known.get(key)
+        if known is None:
+            kept: Any
+            try:
+                kept = weakref.ref(thing, lambda _: self._known.pop(key, None))
+            except TypeError:  # as for a list, whose id must not be used again
+                kept = thing
+            self._met[among] += 1
+            known = self._known.setdefault(key, (self._met[among], kept))
+        return known[0]
+
+
+class Place:
+    """A piece of data that threads may share."""
+
+    __slots__ = ("cut", "lane", "name", "several")
+
+    def __init__(self, lane: int) -> None:
+        self.lane = lane  # of the first thread that touched it
+        self.several = False  # others did, too
+        self.name = ""  # looked for when the second one comes
+        self.cut = False  # some notes of it were thrown away
+
+
+class Notebook(Protocol):
+    """The run that notes accesses, and may switch threads before them."""
+
+    def before_access(self) -> None:
+        """The thread that runs is about to touch what others may touch, too."""
+
+    def lane(self) -> int | None:
+        """The number of the thread that asks; None where nothing is to be noted."""
+
+    def note_access(self, kind: Kind, what: str, value: str, line: int) -> None: ...
+    def note_for_now(self, kind: Kind, place: Place, value: str, line: int) -> None: ...
+    def object_name(self, wanted: object, otherwise: str) -> str: ...
+
+
+class Places:
+    """The places of one run, which hears of every access."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+        self._instances, self._holders = Serials(), Serials()
+        self._kinds: dict[type, str] = {}
+        self._only_main: dict[int, bool] = {}  # by the number of what was touched
+        self._places: dict[tuple[int, Any], Place] = {}
+        self._namesakes = Namesakes()
+
+    def before(self, site: Site, thing: Any) -> None:
+        """Tell the run of an access to what threads may share."""
+        if site.what in ("global", "variable") or self._may_be_shared(site, thing):
+            self._notebook.before_access()
+
+    def _may_be_shared(self, site: Site, thing: Any) -> bool:
+        """Not what only the main thread has touched so far, and touches again: it sets things up, or loops."""
+        lane = self._notebook.lane()
+        kind = self._kind(type(thing))
+        wanted = ("object", "class", "module", "both") if site.what == "attribute" else ("container", "both")
+        if lane is None or kind not in wanted:
+            return False
+        serial = self._holders.of(thing)
+        self._only_main[serial] = only_main = lane == 0 and self._only_main.get(serial, True)
+        return not only_main
+
+    def after(self, site: Site, thing: Any, value: Any, key: Any) -> None:
+        """Note one access of the thread that runs."""
+        lane = self._notebook.lane()
+        if lane is None:
+            return
+        if site.what in ("global", "variable"):
+            if not callable(value):
+                self._note(lane, site, thing, (site.name,), value)
+            return
+        kind = self._kind(type(thing))
+        if site.what == "attribute":
+            self._attribute(kind, lane, site, thing, value)
+        elif kind in ("container", "both"):
+            self._contents(lane, site, thing, value, key)
+
+    def _kind(self, cls: type) -> str:
+        kind = self._kinds.get(cls)
+        if kind is None:
+            kind = self._kinds[cls] = _kind_of(cls)
+        return kind
+
+    def _attribute(self, kind: str, lane: int, site: Site, thing: Any, value: Any) -> None:
+        if callable(value) or value is NO_VALUE:
+            return
+        name = site.name
+        if kind in ("object", "both"):
+            if site.kind == "write" or _is_data(thing, name):
+                number = self._instances.of(thing, type(thing))
+                owner = type(thing).__name__ if number == 1 else f"{type(thing).__name__}#{number}"
+                self._notebook.note_access(site.kind, f"{owner}.{name}", short(value), site.line)
+                return
+            holder = next((base for base in type(thing).__mro__ if name in vars(base)), object)
+            if vars(holder).get(name) is value and is_learners_class(holder):
+                self._note(lane, site, holder, (name,), value)
+        elif kind == "class" and is_learners_class(thing):
+            self._note(lane, site, thing, (name,), value)
+        elif kind == "module" and is_learners(getattr(thing, "__file__", None) or "<frozen"):
+            self._note(lane, site, vars(thing), (name,), value)
+
+    def _contents(self, lane: int, site: Site, thing: Any, value: Any, key: Any) -> None:
+        path: tuple[Any, ...] = ()
+        if site.what == "item" and _is_plain(key) and not isinstance(thing, set):
+            if isinstance(thing, list | deque | bytearray) and type(key) is int and key < 0:
+                key += len(thing)
+            path = ("", key)
+        self._note(lane, site, thing, path, value)
+
+    def _note(self, lane: int, site: Site, holder: Any, path: tuple[Any, ...], value: Any) -> None:
+        serial = self._holders.of(holder)
+        place = self._places.get((serial, path))
+        if place is None:
+            place = self._places.setdefault((serial, path), Place(lane))
+        if not place.several and place.lane != lane:
+            place.name = self._name(site, holder, serial, path)
+            place.several = True
+        shown = "" if value is NO_VALUE else short(value)
+        if site.what == "contents" and site.kind == "write" and site.name != "[:]":
+            shown = f"{site.name}()"  # which overwrites nothing that somebody read
+        self._notebook.note_for_now(site.kind, place, shown, site.line)
+
+    def _name(self, site: Site, holder: Any, serial: int, path: tuple[Any, ...]) -> str:
+        if len(path) == 1:
+            name = f"{holder.__name__}.{path[0]}" if isinstance(holder, type) else path[0]
+            return self._namesakes.tell_apart(printable(name), serial)
+        found = self._notebook.object_name(holder, type(holder).__name__)
+        name = self._namesakes.tell_apart(printable(found), serial)
+        return f"{name}[{path[1]!r}]" if path else name
+
+
+def _kind_of(cls: type) -> str:
+    # A container with methods of the learner's own: what these touch is seen in there.
+    first = next(base for base in cls.__mro__ if base in _CONTAINERS or "__getitem__" in vars(base) or base is object)
+    if issubclass(cls, ModuleType):
+        return "module"
+    if issubclass(cls, type):
+        return "class"
+    is_object = (
+        any(is_learners_class(base) for base in cls.__mro__)
+        and not issubclass(cls, BaseException | Enum)
+        and cls.__getattribute__ is object.__getattribute__
+    )
+    if first in _CONTAINERS:
+        return "both" if is_object else "container"
+    return "object" if is_object else ""
+
+
+def _is_plain(key: Any) -> bool:
+    """Whether a key can be compared and written without any code of the learner's."""
+    return type(key) in _PLAIN or (type(key) is tuple and all(type(each) in _PLAIN for each in key))
+
+
+def _is_data(owner: object, name: str) -> bool:
+    try:
+        return name in object.__getattribute__(owner, "__dict__") or name in slots(type(owner))
+    except AttributeError:  # a class with __slots__ alone
+        return name in slots(type(owner))
+
+
+def short(value: Any) -> str:
+    """A plain value in at most 20 characters; "" for others, and for numbers too long to be written at every access.
+
+    No method of the learner's is called, which may do anything.
+    """
+    kind: Any = next((each for each in _PLAIN if issubclass(type(value), each)), None)
+    if kind is None or (kind is int and int.bit_length(value) > 256):
+        return ""
+    if kind in (str, bytes):
+        value = kind.__getitem__(value, slice(20))
+    return cut(kind.__repr__(value), 20)
+
+
+Touch = tuple[Any, int, Kind, Place]  # when, on any scale, which lane, and how it touched the place
+
+
+def shared(touches: Iterable[Touch], begun: dict[int, Any]) -> set[int]:
+    """The ids of the places that threads can disturb one another with.
+
+    One of them writes when another one that touches the place at some time has begun: what was set up before the
+    others began is a constant for them.  `begun` has the time of each thread's first step.
+    """
+    lanes: dict[int, set[int]] = {}
+    writes: dict[int, list[tuple[Any, int]]] = {}
+    for when, lane, kind, place in touches:
+        if place.several:
+            lanes.setdefault(id(place), set()).add(lane)
+            if kind == "write":
+                writes.setdefault(id(place), []).append((when, lane))
+    return {
+        key
+        for key, touching in lanes.items()
+        if any(
+            lane != writer and (lane in begun and begun[lane] < when or lane == 0)
+            for when, writer in writes.get(key, [])
+            for lane in touching
+        )
+    }
