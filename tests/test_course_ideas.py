@@ -113,7 +113,13 @@ IDEAS = {
         "04/surface-intro": ["ask each future for its result"],
     },
     "what a race condition is": {
-        "05/what-is-a-race": ["race condition", "two threads use the same data", "writes it", "nothing orders the two"],
+        "05/what-is-a-race": [
+            "race condition",
+            "two threads use the same data",
+            "writes it",
+            "nothing keeps the two apart",
+            "**data race**",
+        ],
         "05/race-belief": ["Sharing is not enough"],
     },
     "a database that keeps one number": {
