@@ -147,9 +147,10 @@ def test_stop_button_between_two_runs_ends_the_stage():
 
 
 def test_thousand_runs_leave_no_thread_behind_and_keep_no_run_but_the_last():
+    gc.collect()
+    before = {id(each) for each in gc.get_objects() if type(each) is scheduler.Task}  # of other tests
     with exclusively(), on_stage(programs.race, 2) as simulation:
         assert {simulation.run(Shuffle(seed), seed, noted=False).value for seed in range(1000)} == {1}
     gc.collect()
-    unkillable = scheduler._UNKILLABLE  # those of other tests
-    tasks = [each for each in gc.get_objects() if type(each) is scheduler.Task and each not in unkillable]
+    tasks = [each for each in gc.get_objects() if type(each) is scheduler.Task and id(each) not in before]
     assert len(tasks) <= 3 and all(task.dead for task in tasks)

@@ -145,7 +145,7 @@ def _tell_log(done: Run) -> None:
     errors = {error_text(error) for error in done.errors.values()}
     for line in done.log:
         _, told, error = line.text.partition(f"exception in {line.thread}: ")
-        if not told or error not in errors:
+        if not line.seen and (not told or error not in errors):
             _say(line.text, sys.stderr if line.to_stderr else sys.stdout)
     sys.stdout.flush()
 

@@ -21,6 +21,7 @@ class LogLine:
     thread: str
     text: str
     to_stderr: bool = False
+    seen: bool = False  # on the screen already, as the prompt of an `input` has to be
 
     def __str__(self) -> str:
         return f"{self.time:8.3f}  {self.thread}  {self.text}"
@@ -126,6 +127,9 @@ class Output:
             if self.is_ours():
                 screen.write(str(prompt))
                 screen.flush()
+                if str(prompt) and self._engine is not None and not self._is_muted(self._engine):
+                    self.lines.append(LogLine(*self._engine.moment(), str(prompt), seen=True))
+                    self._engine.note("output", str(prompt))
                 return real_input()
             return real_input(prompt)
 
