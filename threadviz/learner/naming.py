@@ -76,9 +76,9 @@ def _after_call(frame: FrameType) -> Iterator[dis.Instruction]:
     """The instructions that follow the call that `frame` is in, as they were before they were rewritten."""
     code = original(frame.f_code)
     where = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
-    steps = zip(dis.get_instructions(code, show_caches=True), code.co_positions(), strict=True)
-    calls = [step.offset for step, at in steps if at == where and step.opname.startswith("CALL")]
-    return (each for each in dis.get_instructions(code) if calls and each.offset > calls[-1])
+    places, steps = list(code.co_positions()), list(dis.get_instructions(code))
+    calls = [step.offset for step in steps if places[step.offset // 2] == where and step.opname.startswith("CALL")]
+    return (each for each in steps if calls and each.offset > calls[-1])
 
 
 def _find(wanted: object, names: Mapping[str, object]) -> str | None:
