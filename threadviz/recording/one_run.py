@@ -24,6 +24,7 @@ from .recorder import Recorder
 from .simplequeue import SimpleQueue
 
 MAX_LINES = 100_000  # printed and logged in a run
+FEW = 2000  # frozen objects that CPython 3.12 has from its start, when nobody has frozen any
 
 
 def record_once(program: partial[Any]) -> Finished:
@@ -81,7 +82,7 @@ def _record(program: partial[Any], around: Surroundings, told: list[str], interr
     stage = Stage(Recorder, program, around.holders, points, MAX_LINES)
     with stage:
         patches, output = stage.patches, stage.output
-        if not gc.get_freeze_count():  # so that collections, which many notes bring on, look at the run alone
+        if gc.get_freeze_count() < FEW:  # so that collections, which many notes bring on, look at the run alone
             patches.callback(gc.unfreeze)
             gc.freeze()
         recorder.excepthook = _hook(output)
