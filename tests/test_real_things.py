@@ -158,7 +158,8 @@ def test_dates_of_a_run_are_dates_like_any_others():
         class Mine(datetime.datetime):
             pass
 
-        made = datetime.datetime(2024, 2, 29), early.fromisoformat("2024-02-29"), datetime.datetime.strptime("2024-03-01", "%Y-%m-%d")
+        parsed = datetime.datetime.strptime("2024-03-01", "%Y-%m-%d")
+        made = datetime.datetime(2024, 2, 29), early.fromisoformat("2024-02-29"), parsed
         assert all(isinstance(each, datetime.datetime) and isinstance(each, datetime.date) for each in made)
         assert not isinstance(datetime.date(2024, 1, 1), datetime.datetime) and not isinstance(7, datetime.date)
         assert type(Mine(2024, 1, 1)) is Mine and issubclass(Mine, datetime.date)
