@@ -62,7 +62,9 @@ def test_script_is_told_in_words_after_what_it_printed(tmp_path):
     assert (done.stderr, done.returncode) == ("", 0)
 
 
-@pytest.mark.parametrize(("name", "magic"), [("run.png", b"\x89PNG"), ("run.svg", b"<?xml"), ("run.json", b'{"trace')])
+@pytest.mark.parametrize(
+    ("name", "magic"), [("run.png", b"\x89PNG"), ("run.svg", b"<svg"), ("run.pdf", b"%PDF"), ("run.json", b'{"trace')]
+)
 def test_picture_goes_to_the_file_and_only_the_prints_are_shown(tmp_path, name, magic):
     write(tmp_path / "sleepers.py", SLEEPERS)
     done = call(tmp_path, "sleepers.py", "-o", name)
@@ -205,7 +207,7 @@ def test_what_follows_our_options_belongs_to_the_script(tmp_path, monkeypatch, c
         (["."], "'.' is a folder: name a Python file in it"),
         (["text.txt"], "'text.txt' is not Python: invalid syntax (line 2)"),
         (["picture.png"], "'picture.png' is not Python: "),
-        (["good.py", "-o", "x.gif"], "cannot save 'x.gif': the name must end in .png, .svg or .json"),
+        (["good.py", "-o", "x.gif"], "cannot save 'x.gif': the name must end in .png, .svg, .pdf or .json"),
         (["good.py", "-o", "none/x.png"], "cannot save 'none/x.png': there is no folder 'none'"),
     ],
 )

@@ -72,7 +72,8 @@ def test_picture_and_words_are_shown_in_a_notebook():
 
 
 @pytest.mark.parametrize(
-    ("name", "magic"), [("run.png", b"\x89PNG"), ("run.svg", b"<?xml"), ("run.json", b'{"traceEvents":')]
+    ("name", "magic"),
+    [("run.png", b"\x89PNG"), ("run.svg", b"<svg"), ("run.pdf", b"%PDF"), ("run.json", b'{"traceEvents":')],
 )
 def test_run_is_saved_by_the_ending_of_the_name(tmp_path, name, magic):
     tv.simulate(programs.race).save(tmp_path / name)
@@ -80,7 +81,7 @@ def test_run_is_saved_by_the_ending_of_the_name(tmp_path, name, magic):
 
 
 def test_unknown_ending_is_refused(tmp_path):
-    with refused(ValueError, "cannot save 'run.gif': the name must end in .png, .svg or .json"):
+    with refused(ValueError, "cannot save 'run.gif': the name must end in .png, .svg, .pdf or .json"):
         tv.simulate(programs.race).save(tmp_path / "run.gif")
 
 

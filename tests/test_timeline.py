@@ -1,4 +1,4 @@
-"""What the picture shows, that nothing in it is cut or hidden, and that keeping a background never shows."""
+"""What the picture shows, and that nothing in it is cut or hidden, on paper."""
 
 import subprocess
 import sys
@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 from PIL import Image
 
-from threadviz.picture.drawing import STYLES
+from threadviz.picture.figure import HATCHES, plot, saved
 from threadviz.picture.layout import MOST_LANES, lay_out, left_margin
 from threadviz.picture.lettering import fit, fit_middle, width, wrap
-from threadviz.picture.timeline import Timeline, plot
+from threadviz.picture.styles import FILLS, boxes
+from threadviz.picture.timeline import timeline
 from threadviz.trace import Held, Lane, Span, Trace, TraceEvent
 
 from . import traces
@@ -110,35 +111,31 @@ def test_no_mark_lies_on_an_arrow(trace):
         assert abs(x - arrow) >= 5 or not min(start, end) < y < max(start, end)
 
 
-@samples
-def test_fresh_timeline_and_used_one_show_the_same_pixels(trace):
-    used = Timeline(800)
-    for before in (traces.race(3), traces.deadlock(), trace):
-        used.png(before, "something else")
-    assert used.png(trace, "title") == Timeline(800).png(trace, "title")
-
-
-def test_picture_never_shows_anything_of_the_run_before():
-    used, other = Timeline(800), traces.busy()
-    used.png(traces.locked(3), "three")
-    for trace in (traces.locked(3), traces.locked(2), other, traces.race()):
-        assert used.png(trace, "other") == Timeline(800).png(trace, "other")
+def png(trace: Trace, title: str = "", width: float = 800) -> bytes:
+    return saved(timeline(trace, title, width=width))
 
 
 def test_same_trace_gives_the_same_picture_and_another_one_another():
-    assert Timeline().png(traces.race(), "t") == Timeline().png(traces.race(), "t")
-    assert Timeline().png(traces.race(), "t") != Timeline().png(traces.race(), "u")
-    assert Timeline().png(traces.race(2), "t") != Timeline().png(traces.race(3), "t")
+    assert png(traces.race(), "t") == png(traces.race(), "t")
+    assert png(traces.race(), "t") != png(traces.race(), "u")
+    assert png(traces.race(2), "t") != png(traces.race(3), "t")
 
 
 def test_png_has_two_pixels_for_each_css_pixel():
-    assert shown(Timeline(700).png(traces.race())).shape[1] == 1400
+    assert shown(png(traces.race(), width=700)).shape[1] == 1400
 
 
 def test_png_shows_the_states_in_their_colours():
-    pixels = shown(Timeline(800).png(traces.busy()))[:, :, :3].reshape(-1, 3)
-    for colour in ((0x00, 0x72, 0xB2), (0x33, 0xBB, 0xEE), (0xDD, 0xDD, 0xDD), (0x88, 0x22, 0x55), (0, 0, 0)):
-        assert (np.abs(pixels.astype(int) - colour).sum(axis=1) < 6).sum() > 50, colour
+    pixels = shown(png(traces.busy()))[:, :, :3].reshape(-1, 3)
+    colours = [style.inside.light for name, style in FILLS.items() if name in ("running", "ready", "sleeping", "held")]
+    for colour in (*colours, FILLS["lock"].edge.light):
+        rgb = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+        assert (np.abs(pixels.astype(int) - rgb).sum(axis=1) < 12).sum() > 50, colour
+
+
+def test_pdf_is_a_pdf_and_the_same_for_the_same_run():
+    first, second = (saved(timeline(traces.race(), "t"), "pdf") for _ in range(2))
+    assert first == second and first.startswith(b"%PDF")
 
 
 def test_drawing_leaves_the_global_settings_and_pyplot_alone():
@@ -146,8 +143,9 @@ def test_drawing_leaves_the_global_settings_and_pyplot_alone():
         "import sys, matplotlib\n"
         "before = matplotlib.rcParams.copy()\n"
         "from tests import traces\n"
-        "from threadviz.picture.timeline import Timeline, plot\n"
-        "plot(traces.deadlock()); Timeline().png(traces.race())\n"
+        "from threadviz.picture.figure import plot, saved\n"
+        "from threadviz.picture.timeline import timeline\n"
+        "plot(traces.deadlock()); saved(timeline(traces.race()))\n"
         "assert matplotlib.rcParams.copy() == before\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
         "print('untouched')\n"
@@ -165,11 +163,11 @@ def test_title_that_is_too_long_keeps_its_outcome():
 
 
 def test_style_of_the_notebook_does_not_change_the_picture():
-    plain = Timeline().png(traces.deadlock(), "t")
+    plain = png(traces.deadlock(), "t")
     dark = {"font.size": 20, "text.color": "red", "axes.facecolor": "black", "axes.grid": True, "lines.linewidth": 9,
             "figure.dpi": 30, "savefig.dpi": 30, "font.family": "serif", "hatch.linewidth": 5}  # fmt: skip
     with matplotlib.rc_context(dark):
-        assert Timeline().png(traces.deadlock(), "t") == plain
+        assert png(traces.deadlock(), "t") == plain
 
 
 @pytest.mark.parametrize("name", ["$x$", "<img src=x onerror=alert(1)>", "a_b^{c}", "\\alpha"])
@@ -194,25 +192,19 @@ def test_long_names_keep_both_ends():
 
 @samples
 def test_states_take_a_path_each_and_arrows_one_quiver(trace):
-    ax = plot(trace)
-    for style in STYLES.values():
-        assert len([p for p in ax.patches if same_color(p.get_facecolor(), style["facecolor"])]) == 1
-    assert [patch.get_hatch() for patch in ax.patches if patch.get_hatch()] == ["....", "////"]
+    picture, ax = lay_out(trace, 700), plot(trace)
+    filled = {name for name in FILLS if boxes(picture, name)}
+    for name in filled:
+        alike = [p for p in ax.patches if same_color(p.get_facecolor(), FILLS[name].inside.light)]
+        assert len([patch for patch in alike if patch.get_fill()]) == 1, name
+    hatches = [HATCHES[FILLS[name].hatch] for name in FILLS if name in filled and FILLS[name].hatch]
+    assert [patch.get_hatch() for patch in ax.patches if patch.get_hatch()] == hatches
     assert [type(each) for each in ax.collections] in ([], [Quiver])
 
 
 def test_number_of_artists_does_not_grow_with_the_spans():
     few, many = plot(traces.busy(8, 5)), plot(traces.busy(8, 500))
-    assert (len(few.patches), len(few.lines)) == (len(many.patches), len(many.lines))
-
-
-def test_redrawing_does_not_pile_up_artists():
-    timeline = Timeline()
-    timeline.png(traces.race(4))
-    before = len(timeline._ax.get_children())
-    for workers in (2, 8, 3, 4):
-        timeline.png(traces.race(workers))
-    assert len(timeline._ax.get_children()) == before
+    assert len(many.patches) <= len(few.patches) == 7 and len(many.lines) <= len(few.lines)
 
 
 def test_intervals_narrower_than_a_pixel_are_merged_and_counted():
@@ -255,7 +247,7 @@ def test_a_few_moments_of_running_are_all_shown_even_close_to_one_another():
 @pytest.mark.parametrize("times", [40, 150, 250, 340, 500, 1000, 10_000])
 @pytest.mark.parametrize("running", [0.02, 0.1, 0.25, 0.5])
 def test_state_takes_that_share_of_the_pixels_that_it_took_of_the_time(times, running):
-    pixels = shown(Timeline(800).png(traces.in_turns(times, running))).astype(int)
+    pixels = shown(png(traces.in_turns(times, running))).astype(int)
     blue = np.abs(pixels - (0x00, 0x72, 0xB2)).sum(axis=2) < 60
     grey = (np.abs(pixels - 0xDD).sum(axis=2) < 30) | (np.abs(pixels - 0x77).sum(axis=2) < 60)
     row = (blue | grey).sum(axis=1).argmax()

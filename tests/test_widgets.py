@@ -4,7 +4,6 @@ import asyncio
 import base64
 import html
 import signal
-import struct
 import threading
 import time
 
@@ -12,7 +11,7 @@ import ipywidgets
 import pytest
 
 import threadviz as tv
-from threadviz.picture import timeline
+from threadviz.picture.timeline import timeline
 
 from . import programs
 from .refused import refused
@@ -36,7 +35,7 @@ def test_sliders_stand_at_the_defaults_and_a_movement_runs_again():
     before = ui._picture.value
     ui.controls["workers"].value = 8
     assert ui.run.title == "race(workers=8, sleep=0.1) → 1   simulated, 0.1 s"
-    assert bytes(ui._picture.value).startswith(b"\x89PNG") and ui._picture.value != before
+    assert ui._picture.value == ui.run.svg() != before
 
 
 def test_twenty_queued_movements_are_drawn_at_most_four_times():
@@ -46,14 +45,14 @@ def test_twenty_queued_movements_are_drawn_at_most_four_times():
         for workers in range(3, 23):
             ui.controls["workers"].value = workers
             await asyncio.sleep(0)  # as between two messages of the front-end
-        while ui._waiting is not None or ui._resting is not None:
+        while ui._waiting is not None:
             await asyncio.sleep(0.01)
         return ui, ui.draws - drawn
 
     ui, draws = asyncio.run(drag())
     assert 1 <= draws <= 4
     assert ui._run.title.startswith("race(workers=22")
-    assert ui._picture.value == tv.interact(lambda: None)._timeline.png(ui.run.trace, ui.run.title)
+    assert ui._picture.value == ui.run.svg()
 
 
 def test_steady_dragging_is_drawn_while_it_goes_on():
@@ -70,13 +69,13 @@ def test_steady_dragging_is_drawn_while_it_goes_on():
 
 def test_stopped_run_leaves_no_old_picture_behind(monkeypatch):
     ui = tv.interact(race, workers=(1, 8))
-    shown = bytes(ui._picture.value)
+    shown = ui._picture.value
     monkeypatch.setattr(
         "threadviz.notebook.interact.simulate", lambda *args, **kwargs: signal.raise_signal(signal.SIGINT)
     )
     ui.controls["workers"].value = 3
     assert "stopped; move a slider to run it again" in ui._outcome.value
-    assert bytes(ui._picture.value) != shown and ui._log.value == ""
+    assert ui._picture.value != shown and ui._log.value == ""
     monkeypatch.undo()
     ui.controls["workers"].value = 4
     assert ui.run.title.startswith("race(workers=4")
@@ -85,11 +84,11 @@ def test_stopped_run_leaves_no_old_picture_behind(monkeypatch):
 def test_value_that_is_refused_leaves_no_old_picture_behind():
     locks = []
     ui = tv.interact(lambda n: len(locks) + n, n=(1, 8))
-    shown = bytes(ui._picture.value)
+    shown = ui._picture.value
     locks.append(threading.Lock())
     ui.controls["n"].value = 3
     assert html.escape("locks[0] is a Lock made outside <lambda>()") in ui._outcome.value
-    assert bytes(ui._picture.value) != shown and ui._words.value == ""
+    assert ui._picture.value != shown and ui._words.value == ""
     locks.clear()
     ui.controls["n"].value = 4
     assert ui.run.result() == 4
@@ -189,7 +188,7 @@ def test_deadlock_and_exception_are_shown_and_the_slider_goes_on():
 def test_stored_output_has_the_picture_and_the_words_beside_the_widget():
     ui = tv.interact(programs.first_example)
     bundle = ui._repr_mimebundle_()
-    assert base64.b64decode(bundle["image/png"]) == ui._picture.value
+    assert base64.b64decode(bundle["image/png"]) == ui.run.png()
     assert bundle["text/plain"] == f"{ui.run.describe()}\n{ui.run.log}"
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
@@ -243,26 +242,6 @@ def test_bad_input_gets_one_clear_sentence(call, error, message):
         call()
 
 
-def test_picture_is_sketched_while_the_slider_moves_and_sharp_at_rest():
-    def size(png):
-        return struct.unpack(">2I", bytes(png)[16:24])
-
-    async def move():
-        ui = tv.interact(race, workers=(1, 8))
-        sharp = size(ui._picture.value)
-        ui.controls["workers"].value = 3
-        while ui._waiting is not None:
-            await asyncio.sleep(0.001)
-        sketch = size(ui._picture.value)
-        while ui._resting is not None:
-            await asyncio.sleep(0.01)
-        return sharp, sketch, size(ui._picture.value)
-
-    first, moving, resting = asyncio.run(move())
-    assert first[0] == resting[0] == 2 * moving[0] == 2 * timeline.WIDTH
-    assert resting[1] == 2 * moving[1]
-
-
 def quick(workers=2, sleep=0.02):
     """Returns the same on real threads, however busy the machine is."""
     programs.run_all(*(threading.Thread(target=time.sleep, args=(sleep,)) for _ in range(workers)))
@@ -281,12 +260,12 @@ def test_button_runs_on_real_threads_and_counts_the_outcomes():
     ui = tv.interact(quick, workers=(1, 8))
     ui.controls["workers"].value = 3
     ui.for_real.times.value = 4
-    before = bytes(ui._picture.value)
+    before = ui._picture.value
     ui.for_real.start.click()
     assert ui.for_real.run.clock == "real"
     assert ui.for_real.run.title.startswith("quick(workers=3, sleep=0.02) → 3   recorded")
     assert ui.for_real.outcomes == {"3": 4}
-    assert bytes(ui._picture.value) != before  # on the time axis of both
+    assert ui._picture.value != before  # on the time axis of both
     assert "4 of 4" in ui.for_real._told.value
     assert not ui.for_real.start.disabled and ui.for_real.cancel.disabled
 
@@ -475,19 +454,7 @@ def test_outcomes_are_text_and_never_markup():
 
 def test_both_timelines_have_the_same_time_axis():
     simulated, recorded = tv.simulate(quick).trace, tv.record(quick).trace
-    pictures = []
-    line = timeline.Timeline(800)
-    real_lay_out = timeline.lay_out
-
-    def keep(*args, **kwargs):
-        pictures.append(real_lay_out(*args, **kwargs))
-        return pictures[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timeline, "lay_out", keep)
-        line.png(simulated, "", recorded)
-        line.png(recorded, "", simulated)
-    first, second = pictures[len(pictures) // 2 - 1], pictures[-1]
+    first, second = timeline(simulated, "", recorded).picture, timeline(recorded, "", simulated).picture
     assert (first.scale, first.ticks, first.width) == (second.scale, second.ticks, second.width)
     assert first.axis != second.axis
 

@@ -1,13 +1,18 @@
 """See what every thread did: plain threading code as a timeline, on a virtual clock, the same every time."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .errors import AlreadyRunning, Deadlock, MadeOutside, ScheduleMismatch, Stuck, ThreadvizError
-from .notebook.interact import interact
-from .notebook.magics import load_ipython_extension
 from .run import Run
 from .schedule import Schedule
 from .stage.cpu import work
 from .trace import Trace
 from .verbs import record, simulate
+
+if TYPE_CHECKING:
+    from .notebook.interact import interact
+    from .notebook.magics import load_ipython_extension
 
 __version__ = "0.1.0"
 
@@ -27,3 +32,18 @@ __all__ = [
     "simulate",
     "work",
 ]
+
+
+# What is for notebooks alone is imported when it is asked for: widgets and IPython take long to import.
+_LATER = {"interact": ".notebook.interact", "load_ipython_extension": ".notebook.magics"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_LATER[name], __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -71,7 +71,9 @@ def _parsed(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
     ours = _leading_options(after)
     parser = argparse.ArgumentParser(PROGRAM, USAGE, ABOUT, MORE, allow_abbrev=False)
     parser.add_argument("--record", action="store_true", help="run on real threads, in real time")
-    parser.add_argument("-o", dest="output", metavar="FILE", help="a name in .png or .svg, or in .json for Perfetto")
+    parser.add_argument(
+        "-o", dest="output", metavar="FILE", help="a name in .png, .svg or .pdf, or in .json for Perfetto"
+    )
     parser.add_argument("script", help="the Python file to run")
     options = parser.parse_args([*words[:before], *script, *after[:ours]])
     rest = after[ours:]

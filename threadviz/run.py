@@ -1,21 +1,25 @@
 """`Run`: what came of one execution of a scenario."""
 
 import json
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
-
-from matplotlib import rc_context
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING, Any, Literal
 
 from .calls import outcome_text, sentence
 from .errors import Deadlock
-from .picture import timeline
+from .learner.code import texts_of_lines
+from .picture import svg
+from .picture.timeline import WIDTH, timeline
 from .stage.output import LogLine
 from .stage.stage import Finished
 from .story import words
 from .story.causality import deadlock_cycle
 from .story.chrome import trace_events
 from .trace import Wait
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LONG = 400  # characters of a schedule that is no longer written out
 
@@ -54,6 +58,7 @@ class Run:
         self.log = Log(done.log)
         self.errors = done.errors
         self._call = call
+        self._codes = done.codes
         self._value = done.value
         self._error = Deadlock(words.deadlock_sentence(done.trace)) if done.deadlocked else done.error
         self._seed = seed
@@ -117,13 +122,30 @@ class Run:
             return f"{name}, <the same arguments>"
         return f"{name}, {arguments.removesuffix(')')}" if arguments != ")" else name
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the timeline, into `ax` where one is given."""
-        return timeline.plot(self.trace, self.title, ax=ax)
+    @cached_property
+    def source(self) -> Mapping[int, str]:
+        """What is written in the lines of the learner's code that the trace names."""
+        return texts_of_lines(self._codes)
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the timeline with matplotlib, into `ax` where one is given."""
+        from .picture import figure  # here and below: matplotlib takes longer to import than all the rest
+
+        return figure.plot(self.trace, self.title, ax)
 
     def png(self) -> bytes:
         """The timeline as a PNG file's bytes."""
-        return timeline.Timeline().png(self.trace, self.title)
+        from .picture import figure
+
+        return figure.saved(timeline(self.trace, self.title))
+
+    def svg(self, beside: "Run | None" = None) -> str:
+        """The timeline as an SVG document, with the picture in words as its description.
+
+        The time axis is that of `beside`, too, where one is given: the two can stand one under the other.
+        """
+        other = beside.trace if beside is not None else None
+        return svg.paint(timeline(self.trace, self.title, other), self.describe(), self.source)
 
     def describe(self) -> str:
         """The picture in words, with what ended the run and how to run it again where something went wrong."""
@@ -142,33 +164,32 @@ class Run:
         return "\n".join(lines)
 
     def save(self, path: str | Path) -> None:
-        """Write the timeline to a `.png`, `.svg` or `.json` file; ValueError for another ending.
+        """Write the timeline to a `.png`, `.svg`, `.pdf` or `.json` file; ValueError for another ending.
 
         A `.json` file is a Chrome trace, which ui.perfetto.dev and chrome://tracing open.
         """
         path = Path(path)
         check_ending(path)
-        if path.suffix == ".png":
-            path.write_bytes(self.png())
-        elif path.suffix == ".svg":
-            figure = self.plot().get_figure(root=True)
-            assert figure is not None
-            with rc_context({"svg.hashsalt": "threadviz"}):  # the same run gives the same file
-                figure.savefig(path, format="svg", metadata={"Date": None})
-        else:
+        if path.suffix == ".svg":
+            path.write_text(self.svg() + "\n", encoding="utf-8")
+        elif path.suffix == ".json":
             # Perfetto shows escapes as such
             text = json.dumps(trace_events(self.trace, self.title), ensure_ascii=False)
             path.write_text(text + "\n", encoding="utf-8")
+        else:
+            from .picture import figure
+
+            path.write_bytes(figure.saved(timeline(self.trace, self.title), path.suffix[1:]))
 
     def __repr__(self) -> str:
         return self.describe()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         text = self.describe()
-        return {"image/png": self.png(), "text/plain": text}, {"image/png": {"alt": text, "width": timeline.WIDTH}}
+        return {"image/png": self.png(), "text/plain": text}, {"image/png": {"alt": text, "width": round(WIDTH)}}
 
 
 def check_ending(path: Path) -> None:
     """ValueError for a name that `Run.save` does not take."""
-    if path.suffix not in (".png", ".svg", ".json"):
-        raise ValueError(f"cannot save {path.name!r}: the name must end in .png, .svg or .json")
+    if path.suffix not in (".png", ".svg", ".pdf", ".json"):
+        raise ValueError(f"cannot save {path.name!r}: the name must end in .png, .svg, .pdf or .json")

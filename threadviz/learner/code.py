@@ -2,14 +2,16 @@
 
 import concurrent.futures
 import contextlib
+import linecache
 import os
 import queue
 import sys
 import sysconfig
 import threading
+from collections.abc import Iterable
 from concurrent.futures.thread import _WorkItem
 from contextlib import suppress
-from types import FrameType, MemberDescriptorType, ModuleType
+from types import CodeType, FrameType, MemberDescriptorType, ModuleType
 
 _STACKS = os.path.abspath(contextlib.__file__)
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # of the whole package
@@ -173,6 +175,21 @@ def raised_at(error: BaseException) -> int | None:
             line = traceback.tb_lineno
         traceback = traceback.tb_next
     return line
+
+
+def texts_of_lines(codes: Iterable[CodeType]) -> dict[int, str]:
+    """What is written in each line of some functions.
+
+    The cells of a notebook all begin with line 1: a number that stands for two different lines is left out.
+    """
+    texts: dict[int, set[str]] = {}
+    todo = list(codes)
+    while todo:
+        code = todo.pop()
+        todo += [each for each in code.co_consts if isinstance(each, CodeType)]
+        for line in {line for _, _, line in code.co_lines() if line}:
+            texts.setdefault(line, set()).add(linecache.getline(code.co_filename, line).strip())
+    return {line: text for line, (text, *others) in texts.items() if not others}
 
 
 _looked_at: list[int] = [0]  # how many modules there were when they were last looked at; there are many

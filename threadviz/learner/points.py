@@ -46,7 +46,8 @@ class Points:
         self._wants_before = wants_before
         olds = [(each, each.__code__) for each in functions]
         cells = [(each, each.cell_contents) for each in scripts]
-        changed = _changed_by([original(code) for _, code in (*olds, *cells)])
+        self.codes = [original(code) for _, code in (*olds, *cells)]
+        changed = _changed_by(self.codes)
         self._functions = [(each, old, self._rewritten(original(old), changed)) for each, old in olds]
         self._scripts = [(each, self._rewritten(original(old), changed)) for each, old in cells]
 

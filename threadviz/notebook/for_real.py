@@ -11,9 +11,7 @@ from typing import Any
 
 import ipywidgets
 
-from ..picture import timeline
 from ..run import Run
-from ..trace import Trace
 
 TIMES = 20
 _BAR = 240  # CSS pixels of the longest bar
@@ -73,17 +71,14 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
     """A button, and what came of pressing it.  Nothing runs before.
 
     `settle` draws a movement of the controls that still waits for it.  `record` runs the scenario on real threads with
-    the values that the controls have; `beside` gives the trace of the simulated run, and is told the recorded one, so
-    that both stand on the same time axis.
+    the values that the controls have; `beside` gives the simulated run, and is told the recorded one, so that both
+    stand on the same time axis.
     """
 
-    def __init__(
-        self, settle: Callable[[], object], record: Callable[[], Run], beside: Callable[[Trace], Trace]
-    ) -> None:
+    def __init__(self, settle: Callable[[], object], record: Callable[[], Run], beside: Callable[[Run], Run]) -> None:
         self._settle = settle
         self._record = record
         self._beside = beside
-        self._timeline = timeline.Timeline()
         self._task: asyncio.Task[None] | None = None
         self._cancelled = self._stopped = False
         self._home = running_loop()
@@ -93,7 +88,7 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
         self.times = ipywidgets.BoundedIntText(TIMES, 1, 1000, description="times", layout={"width": "150px"})
         self.cancel = ipywidgets.Button(description="cancel", disabled=True)
         self._progress = ipywidgets.IntProgress(0, 0, TIMES, layout={"width": "200px", "visibility": "hidden"})
-        self._picture = ipywidgets.Image(format="png", layout={"width": f"{timeline.WIDTH:g}px", "max_width": "100%"})
+        self._picture = ipywidgets.HTML()
         self._told = ipywidgets.HTML()
         self.start.on_click(lambda _: self._press())
         self.cancel.on_click(lambda _: self._cancel())
@@ -152,7 +147,7 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
         self.outcomes[run.outcome] += 1
         if self.run is None:
             self.run = run
-            self._picture.value = self._timeline.png(run.trace, run.title, self._beside(run.trace))
+            self._picture.value = run.svg(self._beside(run))
         self._progress.value = sum(self.outcomes.values())
         self._tell("")
 

@@ -11,17 +11,13 @@ import ipywidgets
 
 from ..calls import check_scenario
 from ..errors import ThreadvizError
-from ..picture import timeline
 from ..run import Run
-from ..trace import Trace
 from ..verbs import RESERVED, record, simulate
 from .for_real import ForReal, handed_over, running_loop
 
 SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
 PATIENCE = 0.1  # seconds, real: a movement that is always followed by newer ones is drawn after so long
-REST = 0.15  # seconds, real: a picture drawn in a hurry is drawn again, sharp, when no newer one came for so long
 _LOG_LINES = 100
-_WIDTH = f"{timeline.WIDTH:g}px"
 
 
 def interact(scenario: Callable[..., Any], /, **abbreviations: Any) -> "Interaction":
@@ -105,10 +101,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, scenario: Callable[..., Any], controls: dict[str, ipywidgets.ValueWidget]) -> None:
         self._scenario = scenario
         self._home = running_loop()
-        self._timeline = timeline.Timeline()
-        self._sketch = timeline.Timeline(density=1)
         self._waiting: asyncio.TimerHandle | None = None
-        self._resting: asyncio.TimerHandle | None = None
         self._draw_by = 0.0
         self._busy = False
         self._run: Run | None = None
@@ -119,11 +112,11 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         seed = ipywidgets.IntSlider(0, 0, 20, description="shuffle the order (0: no)")
         self.controls = {**controls, "seed": _control("interact", "seed", seed, inspect.Parameter.empty)}
         self._outcome = ipywidgets.HTML()
-        self._picture = ipywidgets.Image(format="png", layout={"width": _WIDTH, "max_width": "100%"})
+        self._picture = ipywidgets.HTML()
         self._log = ipywidgets.HTML()
         self._words = ipywidgets.HTML()
         seen = [control for control in self.controls.values() if isinstance(control, ipywidgets.DOMWidget)]
-        rows = ipywidgets.HBox(seen, layout={"flex_flow": "row wrap", "width": _WIDTH})
+        rows = ipywidgets.HBox(seen, layout={"flex_flow": "row wrap"})
         super().__init__([rows, self._outcome, self._picture, self._log, self._words, self.for_real])
         for control in self.controls.values():
             control.observe(self._moved, "value")
@@ -149,21 +142,20 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
             self._draw_by = loop.time() + PATIENCE
         else:
             self._waiting.cancel()
-        self._waiting = loop.call_at(min(loop.time() + SETTLE, self._draw_by), self._redraw, loop)
+        self._waiting = loop.call_at(min(loop.time() + SETTLE, self._draw_by), self._redraw)
 
-    def _redraw(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        """Run and draw; where there is a `loop`, a sketch first, and the sharp picture at rest."""
+    def _redraw(self) -> None:
+        """Run and draw."""
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
-        self._stop_resting()
         if self._busy:  # a movement in the middle of a run: the run's own redraw comes first
             return
         self._busy = True
         self.for_real.clear()
         try:
             seed = self.controls["seed"].value or None
-            self._show(simulate(self._scenario, seed=seed, **self._values()), loop)
+            self._show(simulate(self._scenario, seed=seed, **self._values()))
         except KeyboardInterrupt:
             if self._run is None:  # the very first run: there is no widget yet, and the cell itself is stopped
                 raise
@@ -183,12 +175,10 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
             values["cores"] = values["cores"] or None
         return values
 
-    def _beside(self, recorded: Trace) -> Trace:
-        """Draw the simulated run on the time axis of a recorded one, too; returns its trace."""
-        trace = self.run.trace
-        self._stop_resting()
-        self._picture.value = self._timeline.png(trace, self.run.title, recorded)
-        return trace
+    def _beside(self, recorded: Run) -> Run:
+        """Draw the simulated run on the time axis of a recorded one, too."""
+        self._picture.value = self.run.svg(recorded)
+        return self.run
 
     def _say(self, text: str) -> None:
         large = "font-size: 1.5em; font-weight: bold"
@@ -197,39 +187,22 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
     def _show_nothing(self, why: str) -> None:
         """An old picture must not stand under a new setting."""
         self._say(why)
-        self._picture.value = self._timeline.png(Trace(()), why)
-        self._log.value = self._words.value = ""
+        self._picture.value = self._log.value = self._words.value = ""
 
-    def _show(self, run: Run, loop: asyncio.AbstractEventLoop | None) -> None:
+    def _show(self, run: Run) -> None:
         self._run = run
         self.draws += 1
-        if loop is None:
-            self._sharpen()
-        else:
-            self._picture.value = self._sketch.png(run.trace, run.title)
-            self._resting = loop.call_later(REST, self._sharpen)
+        self._picture.value = run.svg()
         self._say(f"outcome: {run.outcome}")
         self._log.value = _pre(_log_text(run)) if run.log else ""
         self._words.value = f"<details><summary>The picture in words</summary>{_pre(run.describe())}</details>"
 
-    def _sharpen(self) -> None:
-        self._stop_resting()
-        assert self._run is not None
-        self._picture.value = self._timeline.png(self._run.trace, self._run.title)
-
-    def _stop_resting(self) -> None:
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
-
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
         run = self.run
-        if self._resting is not None:
-            self._sharpen()
         text = run.describe() + (f"\n{_log_text(run)}" if run.log else "")
         bundle["text/plain"] = text
-        bundle["image/png"] = base64.b64encode(self._picture.value).decode("ascii")
+        bundle["image/png"] = base64.b64encode(run.png()).decode("ascii")
         return bundle
 
 

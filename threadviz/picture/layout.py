@@ -1,8 +1,6 @@
 """Where everything in a timeline goes: from a trace and a width to a picture, without drawing anything."""
 
-from math import floor, inf
-
-from matplotlib.ticker import MaxNLocator
+from math import floor, inf, log10
 
 from ..story.causality import deadlock_cycle, endless_wait, gil_turns, shared_attributes, with_endless_waits
 from ..story.words import deadlock_sentence
@@ -149,10 +147,13 @@ def _set_scale(picture: Picture, trace: Trace, end: float, endings: list[str], e
 
 
 def _ticks(end: float, scale: float) -> tuple[float, ...]:
+    """Return round times from 0 to the end, at least 80 pixels apart where that leaves two of them."""
     if end == 0:
         return (0.0,)
-    locator = MaxNLocator(nbins=max(2, int(end * scale / 80)), steps=[1, 2, 2.5, 5, 10])
-    return tuple(float(tick) for tick in locator.tick_values(0, end) if -1e-12 <= tick <= end * (1 + 1e-9))
+    least = end / max(2, int(end * scale / 80))
+    power = 10.0 ** floor(log10(least))
+    step = next(step for step in (power * k for k in (1, 2, 2.5, 5, 10)) if step >= least * (1 - 1e-9))
+    return tuple(float(f"{k * step:.12g}") for k in range(floor(end / step * (1 + 1e-9)) + 1))
 
 
 def _one_after_the_other(trace: Trace) -> Trace:

@@ -1,49 +1,37 @@
-"""Text that fits: measuring it in DejaVu Sans, shortening it, leaving out characters the font does not have.
+"""Text that fits: measuring it in DejaVu Sans, shortening it.
 
 All widths and sizes are CSS pixels (1/96 inch).
 """
 
+import unicodedata
 from collections.abc import Callable
-from functools import cache, lru_cache
-
-import numpy as np
-from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.ft2font import FT2Font, LoadFlags
-from numpy.typing import NDArray
+from functools import lru_cache
 
 from ..texts import clean
+from .advances import BOLD, REGULAR
 
-FAMILY = "DejaVu Sans"
-
-
-@cache
-def _font(bold: bool) -> FT2Font:
-    return get_font(findfont(FontProperties(family=FAMILY, weight="bold" if bold else "normal")))
-
-
-@cache
-def _known() -> frozenset[int]:
-    return frozenset(_font(False).get_charmap())
+_UNITS = 2048  # an em, which is the size of a letter
+_ADVANCES = [{ord(letter): wide for wide, letters in table.items() for letter in letters} for table in (REGULAR, BOLD)]
+_OTHER, _WIDE = 1400, 2048  # a letter that is not in the table, and one as wide as it is high
 
 
 @lru_cache(maxsize=4096)
 def printable(text: str) -> str:
-    """Return the text in one line of characters that the font has; the others become an empty box."""
-    known = _known()
-    return "".join(char if ord(char) in known else "\u25a1" for char in clean(text))
+    """Return the text in one line, with characters that would not be seen as themselves made visible."""
+    return clean(text)
 
 
 @lru_cache(maxsize=4096)
 def width(text: str, size: float, bold: bool = False) -> float:
-    """Return how wide a printable text is, letter by letter: asking the font for whole texts takes much longer."""
-    return sum(_advance(letter, size, bold) for letter in text) + 1
+    """Return how wide a printable text is."""
+    advances = _ADVANCES[bold]
+    return sum(advances.get(ord(letter)) or _unknown(letter) for letter in text) * size / _UNITS + 1
 
 
-@cache
-def _advance(letter: str, size: float, bold: bool) -> float:
-    font = _font(bold)
-    font.set_size(size * 0.75, 192)
-    return float(font.load_char(ord(letter), LoadFlags.FORCE_AUTOHINT).horiAdvance) / 64 / 2
+def _unknown(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return _WIDE if unicodedata.east_asian_width(letter) in "WF" else _OTHER
 
 
 @lru_cache(maxsize=4096)
@@ -84,16 +72,6 @@ def wrap(text: str, room: float, size: float) -> list[str]:
         else:
             told.append(word)
     return [fit(line, room, size) for line in told]
-
-
-@lru_cache(maxsize=2048)
-def bitmap(text: str, size: float, bold: bool) -> tuple[NDArray[np.uint16], int]:
-    """Return how dark each pixel of a text is (0 to 255, two pixels a CSS pixel), and the rows below its line."""
-    font = _font(bold)
-    font.set_size(size * 0.75, 192)
-    font.set_text(text, 0.0)
-    font.draw_glyphs_to_bitmap(antialiased=True)
-    return font.get_image().astype(np.uint16), round(font.get_descent() / 64)
 
 
 def _most(limit: int, fits: Callable[[int], bool]) -> int:

@@ -11,7 +11,7 @@ from ..trace import Span
 from .lettering import width as text_width
 
 PAD = 18.0  # from the axes' left edge to time 0: room for the arrows to threads started at once
-LETTERS, SMALL, TITLE = 11.0, 11.0, 13.5
+LETTERS, SMALL, TITLE = 12.0, 12.0, 13.0
 BASELINE = 0.36  # of a letter's size: from the middle of a label down to the line it stands on
 ORANGE, GREY, INK = "#B04A00", "#444444", "#222222"
 

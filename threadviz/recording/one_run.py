@@ -122,6 +122,7 @@ def _record(program: partial[Any], around: Surroundings, told: list[str], interr
         kept.get("error"),
         errors,
         recorder.deadlocked,
+        points.codes,
     )
 
 

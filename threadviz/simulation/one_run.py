@@ -107,6 +107,7 @@ class Simulation:
             stuck or kept.get("error"),
             one_each([*engine.errors, *self._stage.silent.errors()]),
             simulator.deadlocked and stuck is None,
+            self._points.codes,
         )
 
     # ---- what the watchdog asks and says; it may do so at any time, also between two runs ----

@@ -6,10 +6,11 @@ import random
 import sys
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from types import FrameType, ModuleType, TracebackType
+from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Any
 
 from ..errors import AlreadyRunning
@@ -40,6 +41,7 @@ class Finished:
     error: BaseException | None = None
     errors: dict[str, BaseException] = field(default_factory=dict)
     deadlocked: bool = False  # nobody could go on; `trace.waits` says why
+    codes: Sequence[CodeType] = ()  # the learner's functions, as they were written
 
 
 class exclusively:  # noqa: N801 - used as a function is
