@@ -54,7 +54,7 @@ def test_blocked_put_is_noted_when_the_item_goes_in_with_its_line():
     put = programs.pipeline.__code__.co_firstlineno + 6
     lines = {event.line for event in run.trace.events if event.kind == "put"}
     assert lines == {put, put + 2}
-    span = next(s for lane in run.trace.lanes for s in lane.spans if s.label == "Queue.put")
+    span = next(s for lane in run.trace.lanes for s in lane.spans if s.label == "Queue.put of slots")
     assert span.line in lines
     noted = [e.time for e in run.trace.events if e.kind == "put"]
     assert span.end in noted and span.start not in noted

@@ -130,7 +130,7 @@ def test_condition_event_semaphore_barrier_and_queue_show_their_waits():
         "Event.wait",
         "Semaphore.acquire",
         "Barrier.wait",
-        "Queue.get",
+        "Queue.get of items",
     ]
     woken = [event for event in kinds(run, "wake") if event.lane == 1 and event.cause is not None]
     assert [run.trace.events[event.cause].what for event in woken] == [

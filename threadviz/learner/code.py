@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures.thread import _WorkItem
 from contextlib import suppress
+from functools import lru_cache
 from types import CodeType, FrameType, MemberDescriptorType, ModuleType
 
 _STACKS = os.path.abspath(contextlib.__file__)
@@ -57,6 +58,8 @@ def is_learners(filename: str) -> bool:
     return KIND[filename] == LEARNERS
 
 
+_QUEUES = queue.Queue.get.__code__.co_filename
+_CONDITION = threading.Condition.__init__.__code__
 _BEGINS = {id(run.__code__) for run in (threading.Thread.run, threading.Timer.run, _WorkItem.run)}  # a learner's call
 
 
@@ -105,9 +108,21 @@ def operation_name(frame: FrameType) -> str:
     return name
 
 
+def queue_of(frame: FrameType | None) -> object | None:
+    """The queue whose method a library frame is in, if it is one."""
+    if frame is not None and frame.f_code.co_filename == _QUEUES and frame.f_code.co_argcount:
+        return frame.f_locals.get("self")
+    return None
+
+
 def ends_a_call(operation: str) -> bool:
     """Whether this lets go on who waits where no line calls it: a pool's worker at a call's end, a timer's own call."""
     return operation in ("Future.set_result", "Future.set_exception", "Event.set")
+
+
+def made_by_condition(maker: FrameType) -> bool:
+    """Whether it is a Condition that makes its own lock: what the learner then takes is the Condition."""
+    return maker.f_code is _CONDITION
 
 
 def is_learners_class(cls: type) -> bool:
@@ -138,6 +153,53 @@ def slots(cls: type) -> dict[str, MemberDescriptorType]:
     return {name: slot for names in own for name, slot in names.items() if isinstance(slot, MemberDescriptorType)}
 
 
+class Line(int):
+    """The number of a line in another file than that of the scenario: it says in which."""
+
+    file: str
+
+    def __new__(cls, number: int, file: str) -> "Line":
+        line = super().__new__(cls, number)
+        line.file = file
+        return line
+
+    def __str__(self) -> str:
+        return f"{int(self)} of {os.path.basename(self.file)}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Line) and (int(self), self.file) == (int(other), other.file)
+
+    def __hash__(self) -> int:
+        return hash((int(self), self.file))
+
+    def __reduce__(self) -> tuple[type, tuple[int, str]]:
+        return Line, (int(self), self.file)
+
+
+_home = [""]  # the file of the scenario that is run
+
+
+def set_home(filename: str) -> None:
+    """Lines of this file are told by their number alone from now on."""
+    _home[0] = filename
+
+
+@lru_cache(maxsize=1000)
+def _is_file(filename: str) -> bool:
+    """Whether it can be opened by its name; a notebook's cell cannot, and its lines are told by their number alone."""
+    return os.path.isfile(filename)
+
+
+def line_in(filename: str, number: int) -> int:
+    """The line of a file, as it is told: of another file than the scenario's with that file's name."""
+    return number if filename == _home[0] or not _is_file(filename) else Line(number, filename)
+
+
+def line_at(frame: FrameType) -> int:
+    """The line that a frame is at, as it is told."""
+    return line_in(frame.f_code.co_filename, frame.f_lineno)
+
+
 def caller() -> FrameType:
     """The frame of whoever called the function that calls this one."""
     return sys._getframe(2)
@@ -160,7 +222,7 @@ def user_call(name: str) -> tuple[str, int | None, FrameType | None]:
     learners, outermost, whose = call_site(caller())
     if whose == OTHER:
         return "library", None, outermost
-    line = learners.f_lineno if learners is not None else None
+    line = line_at(learners) if learners is not None else None
     if outermost is None:
         return name, line, None
     known = KIND[outermost.f_code.co_filename] == OPERATIONS
@@ -172,7 +234,7 @@ def raised_at(error: BaseException) -> int | None:
     line, traceback = None, error.__traceback__
     while traceback is not None:
         if is_learners(traceback.tb_frame.f_code.co_filename):
-            line = traceback.tb_lineno
+            line = line_in(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
         traceback = traceback.tb_next
     return line
 
@@ -188,7 +250,7 @@ def texts_of_lines(codes: Iterable[CodeType]) -> dict[int, str]:
         code = todo.pop()
         todo += [each for each in code.co_consts if isinstance(each, CodeType)]
         for line in {line for _, _, line in code.co_lines() if line}:
-            texts.setdefault(line, set()).add(linecache.getline(code.co_filename, line).strip())
+            texts.setdefault(line_in(code.co_filename, line), set()).add(linecache.getline(code.co_filename, line).strip())
     return {line: text for line, (text, *others) in texts.items() if not others}
 
 

@@ -2,8 +2,9 @@
 
 import dis
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
+from threading import Condition
 from types import FrameType
 from typing import Any
 
@@ -26,8 +27,19 @@ class Names:
         self._serials = Serials()
 
     def name(self, wanted: object, main: FrameType | None, here: FrameType, otherwise: str) -> str:
-        """What `wanted` is called in the main thread's frames, or else from `here` outwards."""
-        found = _called(wanted, reversed(list(_outwards(main)))) or _called(wanted, _outwards(here))
+        """What `wanted` is called in the main thread's frames, or else from `here` outwards.
+
+        A lock without a name of its own goes by that of a Condition around it.
+        """
+        inwards = list(_outwards(main))[::-1]
+
+        def is_its_condition(part: Any) -> bool:
+            return type(part) is Condition and vars(part).get("_lock") is wanted
+
+        for is_wanted in (lambda part: part is wanted, is_its_condition):
+            found = _called(is_wanted, inwards) or _called(is_wanted, _outwards(here))
+            if found is not None:
+                break
         return self._namesakes.tell_apart(printable(found or otherwise), self._serials.of(wanted))
 
 
@@ -37,16 +49,19 @@ def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _called(wanted: object, frames: Iterable[FrameType]) -> str | None:
-    """What `wanted` is called in the learner's frames, nearest first: 'lock', 'database._lock', 'forks[2]'."""
+_Test = Callable[[object], bool]  # whether this is what is looked for
+
+
+def _called(is_wanted: _Test, frames: Iterable[FrameType]) -> str | None:
+    """What something is called in the learner's frames, nearest first: 'lock', 'database._lock', 'forks[2]'."""
     seen_globals: dict[str, object] = {}
     for frame in frames:
         if is_learners(frame.f_code.co_filename):
-            found = _find(wanted, frame.f_locals)
+            found = _find(is_wanted, frame.f_locals)
             if found is not None:
                 return _as_assigned(found, frame)
             seen_globals = frame.f_globals
-    return _find(wanted, seen_globals)
+    return _find(is_wanted, seen_globals)
 
 
 def _as_assigned(name: str, frame: FrameType) -> str:
@@ -81,29 +96,37 @@ def _after_call(frame: FrameType) -> Iterator[dis.Instruction]:
     return (each for each in steps if calls and each.offset > calls[-1])
 
 
-def _find(wanted: object, names: Mapping[str, object]) -> str | None:
-    """The shortest way to `wanted` from one of the names."""
+def _find(is_wanted: _Test, names: Mapping[str, object]) -> str | None:
+    """The shortest way to what is wanted from one of the names."""
     names = dict(names)
-    direct = next((name for name, value in names.items() if value is wanted), None)
+    direct = next((name for name, value in names.items() if is_wanted(value)), None)
     if direct is not None:
         return direct
     roots = [(name, value) for name, value in names.items() if not name.startswith("__") and _has_parts(value)]
+    classes = {cls.__name__: cls for _, value in roots for cls in _classes(value)}
+    roots = [*classes.items(), *((name, value) for name, value in roots if not issubclass(type(value), type))]
     for depth in range(DEEPEST):
         for name, value in roots:
-            found = _inside(wanted, value, depth)
+            found = _inside(is_wanted, value, depth)
             if found is not None:
                 owner = type(value).__name__ if name == "self" and is_learners_class(type(value)) else name
                 return owner + found
     return None
 
 
-def _inside(wanted: object, value: object, deeper: int) -> str | None:
-    """The way from `value` to `wanted`, through exactly so many other objects."""
+def _classes(value: object) -> Iterator[type]:
+    """The learner's classes that `value` is one of, or is made of."""
+    cls: Any = value if issubclass(type(value), type) else type(value)
+    return filter(is_learners_class, cls.__mro__)
+
+
+def _inside(is_wanted: _Test, value: object, deeper: int) -> str | None:
+    """The way from `value` to what is wanted, through exactly so many other objects."""
     for written, key, part in _parts(value):
         if not deeper:
-            if part is wanted:
+            if is_wanted(part):
                 return written.format(key)
-        elif _has_parts(part) and (found := _inside(wanted, part, deeper - 1)) is not None:
+        elif _has_parts(part) and (found := _inside(is_wanted, part, deeper - 1)) is not None:
             return written.format(key) + found
     return None
 
@@ -112,7 +135,7 @@ def _has_parts(value: object) -> bool:
     kind = type(value)
     if kind in _ROWS or kind in _TABLES:
         return len(value) <= LONGEST  # type: ignore[arg-type]
-    return is_learners_class(kind) and not issubclass(kind, type)
+    return is_learners_class(value if issubclass(kind, type) else kind)  # type: ignore[arg-type]
 
 
 def _parts(value: Any) -> Iterable[tuple[str, object, object]]:
@@ -121,4 +144,5 @@ def _parts(value: Any) -> Iterable[tuple[str, object, object]]:
         return (("[{!r}]", i, part) for i, part in enumerate(list(value)))  # a copy, as other threads may change it
     if type(value) in _TABLES:
         return (("[{!r}]" if type(key) in _PLAIN else "[…]", key, part) for key, part in list(value.items()))
-    return ((".{}", name, part) for name, part in attributes(value).items())
+    own = dict(vars(value)) if issubclass(type(value), type) else attributes(value)
+    return ((".{}", name, part) for name, part in own.items())

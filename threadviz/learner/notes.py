@@ -7,7 +7,14 @@ from ..patches import Patches
 from ..trace import Kind
 
 
-class Notes(Protocol):
+class Naming(Protocol):
+    """Knows what the learner calls things."""
+
+    def object_name(self, wanted: object, otherwise: str) -> str:
+        """What the learner calls a lock or a queue."""
+
+
+class Notes(Naming, Protocol):
     """Keeps what happens in one run."""
 
     patches: Patches  # what is replaced for this run alone, such as what puts into one of its queues
@@ -25,8 +32,14 @@ class Notes(Protocol):
     def begin_item(self) -> int | None:
         """An item is about to go into or out of a queue of the learner's; returns the line."""
 
-    def object_name(self, wanted: object, otherwise: str) -> str:
-        """What the learner calls a lock or a queue."""
+
+def blocked_in(operation: str, used: object | None, names: Naming) -> str:
+    """What a wait inside an operation is called in the picture: 'Queue.get of jobs', where it is one of a queue."""
+    if operation == "_worker":
+        return "waits for work"
+    if used is None or "Queue." not in operation:  # as in a library's own use of one
+        return operation
+    return f"{operation} of {names.object_name(used, 'queue')}"
 
 
 Noting = Callable[[], Notes | None]  # those of the run that goes on; None where the caller is not of it

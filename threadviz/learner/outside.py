@@ -50,6 +50,12 @@ class Surroundings(NamedTuple):
     scripts: list[CellType]  # those that hold the code of a script
     holders: list[Any]  # what keeps things under names of its own, outer ones first
 
+    @property
+    def home(self) -> str:
+        """The file of the scenario, or of the script."""
+        codes = [cell.cell_contents for cell in self.scripts] + [each.__code__ for each in self.functions]
+        return codes[0].co_filename if codes else ""
+
 
 def survey(program: partial[Any], virtual: tuple[type, ...]) -> Surroundings:
     """What a scenario's call can reach; MadeOutside, by name, for a primitive that it has not made itself.

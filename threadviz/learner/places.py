@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from ..texts import Namesakes, cut, printable
 from ..trace import Kind
-from .code import is_learners, is_learners_class, slots
+from .code import is_learners, is_learners_class, line_in, slots
 
 _PLAIN = (bool, int, float, str, bytes, None.__class__)
 _CONTAINERS = (list, dict, set, deque, defaultdict, Multiset, OrderedDict, bytearray)
@@ -31,6 +31,7 @@ class Site(NamedTuple):
     what: What  # "contents" is a list, dict, set or deque as a whole; "variable" is that of an outer function
     name: str  # of the attribute or variable, or of the method or function that is called on contents
     line: int
+    file: str
 
 
 NO_VALUE: Any = type("NoValue", (), {"__slots__": ()})()  # of what is deleted, or looked at as a whole
@@ -140,7 +141,7 @@ class Places:
             if site.kind == "write" or _is_data(thing, name):
                 number = self._instances.of(thing, type(thing))
                 owner = type(thing).__name__ if number == 1 else f"{type(thing).__name__}#{number}"
-                self._notebook.note_access(site.kind, f"{owner}.{name}", short(value), site.line)
+                self._notebook.note_access(site.kind, f"{owner}.{name}", short(value), line_in(site.file, site.line))
                 return
             holder = next((base for base in type(thing).__mro__ if name in vars(base)), object)
             if vars(holder).get(name) is value and is_learners_class(holder):
@@ -169,7 +170,7 @@ class Places:
         shown = "" if value is NO_VALUE else short(value)
         if site.what == "contents" and site.kind == "write" and site.name != "[:]":
             shown = f"{site.name}()"  # which overwrites nothing that somebody read
-        self._notebook.note_for_now(site.kind, place, shown, site.line)
+        self._notebook.note_for_now(site.kind, place, shown, line_in(site.file, site.line))
 
     def _name(self, site: Site, holder: Any, serial: int, path: tuple[Any, ...]) -> str:
         if len(path) == 1:

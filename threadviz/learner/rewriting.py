@@ -161,7 +161,7 @@ def rewritten(
     bytecode = Bytecode.from_code(code)
     old = list(bytecode)
     depths = _depths(old)
-    calls = _contents_calls(old, depths)
+    calls = _contents_calls(old, depths, code.co_filename)
     new: list[Any] = []
     for index, item in enumerate(old):
         if not isinstance(item, Instr):
@@ -169,7 +169,7 @@ def rewritten(
             continue
         if isinstance(item.arg, CodeType):
             item.arg = rewritten(item.arg, changed, hooks, made)
-        around = _Around(item, hooks)
+        around = _Around(item, hooks, code.co_filename)
         if index in calls.starts:
             new += [around.make("COPY", 1), item]
         elif index in calls.reads:
@@ -185,7 +185,7 @@ def rewritten(
             _access(around, changed, is_module)
             new += [*around.first, item, *around.last]
         if index in calls.after:
-            done = _Around(item, hooks)
+            done = _Around(item, hooks, code.co_filename)
             done.after(calls.after[index], ["thing", "result"], ["thing"])
             new += [*done.last, done.make("SWAP", 2), done.make("POP_TOP")]
     bytecode[:] = new
@@ -196,9 +196,10 @@ def rewritten(
 class _Around:
     """What comes before and after one instruction."""
 
-    def __init__(self, item: Instr, hooks: Hooks) -> None:
+    def __init__(self, item: Instr, hooks: Hooks, file: str) -> None:
         self.item = item
         self.hooks = hooks
+        self._file = file
         self.first: list[Instr] = []
         self.last: list[Instr] = []
         self.line = (item.location.lineno if item.location is not None else None) or 0
@@ -207,7 +208,7 @@ class _Around:
         return Instr(name, *arg, location=self.item.location)
 
     def site(self, kind: Literal["read", "write"], what: What, name: str) -> Site:
-        return Site(kind, what, name, self.line)
+        return Site(kind, what, name, self.line, self._file)
 
     def copy(self, depth: int, times: int = 1) -> None:
         """Keep what the instruction takes from the stack for the call after it."""
@@ -348,7 +349,7 @@ class _Calls(NamedTuple):
     reads: dict[int, list[tuple[Site, int]]]  # a built-in function is about to read its argument
 
 
-def _contents_calls(items: list[Any], depths: list[int]) -> _Calls:
+def _contents_calls(items: list[Any], depths: list[int], file: str) -> _Calls:
     calls = _Calls(set(), {}, {}, {})
     # Of each call that is still gathering its arguments: depth after it, where it began, its site, and its kind.
     waiting: list[tuple[int, int, Site, bool]] = []
@@ -372,10 +373,10 @@ def _contents_calls(items: list[Any], depths: list[int]) -> _Calls:
         is_call, called = arg if isinstance(arg, tuple) and len(arg) == 2 else (name == "LOAD_METHOD", arg)
         line = (item.location.lineno if item.location is not None else None) or 0
         if name in ("LOAD_METHOD", "LOAD_ATTR") and is_call and called in _CHANGES | _LOOKS:
-            site = Site("write" if called in _CHANGES else "read", "contents", str(called), line)
+            site = Site("write" if called in _CHANGES else "read", "contents", str(called), line, file)
             waiting.append((depths[index], index, site, True))
         elif name == "LOAD_GLOBAL" and is_call and called in _READERS:
-            waiting.append((depths[index] + 1, index, Site("read", "contents", str(called), line), False))
+            waiting.append((depths[index] + 1, index, Site("read", "contents", str(called), line, file), False))
     return calls
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 from types import CodeType
 from typing import Any
 
+from ..learner.code import line_in
 from ..learner.places import shared
 from ..texts import printable
 from ..trace import Trace, TraceEvent, Wait
@@ -166,9 +167,14 @@ def _line(place: int | Spot | None) -> int | None:
     return line_of(*place) if isinstance(place, tuple) else place
 
 
-@lru_cache(maxsize=10_000)
 def line_of(code: CodeType, offset: int) -> int | None:
     """The line of the instruction at `offset`."""
+    line = _number(code, offset)
+    return None if line is None else line_in(code.co_filename, line)
+
+
+@lru_cache(maxsize=10_000)
+def _number(code: CodeType, offset: int) -> int | None:
     return next((line for start, end, line in code.co_lines() if start <= offset < end), None)
 
 

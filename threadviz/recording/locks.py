@@ -1,17 +1,16 @@
 """Real locks that note who held them and who waited: those that are made inside a recorded run."""
 
 import sys
-import threading
 from functools import partial
 from time import perf_counter_ns
 from types import CodeType, FrameType
 from typing import Any
 
 from .. import real
-from ..learner.code import call_site, caller, is_learners, outside, user_call
+from ..learner.code import is_learners, made_by_condition, outside, queue_of, user_call
+from ..learner.notes import blocked_in
 from .recorder import Described, Note, Recorder, Spot, Track
 
-_CONDITION = threading.Condition.__init__.__code__
 _get_ident, _getframe, _now = real.get_ident, sys._getframe, perf_counter_ns
 
 
@@ -25,7 +24,6 @@ class Lock:
     __slots__ = (
         "__weakref__",
         "_attempt",
-        "_called",
         "_code",
         "_free",
         "_name",
@@ -35,9 +33,10 @@ class Lock:
         "made_by_learner",
         "_try",
         "_waiters",
+        "class_name",
     )
     _make: Any = staticmethod(real.allocate_lock)
-    class_name = "Lock"  # to those who call it
+    _kind = "Lock"
 
     def __init__(self) -> None:
         self._recorder = Recorder.newest
@@ -49,9 +48,9 @@ class Lock:
         self._name = ""
         self._code: CodeType | None = None  # the learner's, where it was used first, when it has a name
         maker = outside()
-        self._called: Any = self
-        if maker is not None and maker.f_code is _CONDITION:
-            self._called = maker.f_locals["self"]
+        self.class_name = self._kind
+        if maker is not None and made_by_condition(maker):
+            self.class_name = "Condition"
             maker = maker.f_back
         self.made_by_learner = maker is not None and is_learners(maker.f_code.co_filename)
 
@@ -88,13 +87,7 @@ class Lock:
             recorder.notes.append((now, _get_ident(), kind, self, code, offset, cause))
 
     def _find_name(self) -> None:
-        if self._called is self:
-            _, outermost, _ = call_site(caller())
-            names = outermost.f_locals if outermost is not None else {}
-            if isinstance(names.get("self"), threading.Condition) and names["self"]._lock is self:
-                self._called = names["self"]  # which the learner made around this lock
-        otherwise = getattr(self._called, "class_name", type(self._called).__name__)
-        self._name = self._recorder.object_name(self._called, otherwise)
+        self._name = self._recorder.object_name(self, self.class_name)
 
     def _place(self, frame: FrameType | None) -> Spot | None:
         """Where the learner's code is, in the frame or in those that called it."""
@@ -131,7 +124,7 @@ class Lock:
             # Who held it is found out in `assembly`.
             described = Described("blocked", "", line, self, self._name, "lock")
         else:
-            label = "waits for work" if name == "_worker" else name
+            label = blocked_in(name, queue_of(outermost), recorder)
             described = Described("blocked", label, line, None, label.removeprefix("waits for "))
             if line is not None and not track.quiet:
                 recorder.note("call", name, line=line)
@@ -191,7 +184,7 @@ class RLock(Lock):
 
     __slots__ = ("_count",)
     _make: Any = staticmethod(real.RLockType)
-    class_name = "RLock"
+    _kind = "RLock"
 
     def __init__(self) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import real
 from ..errors import StopRun
+from ..learner.code import set_home
 from ..learner.outside import Surroundings, look_outside
 from ..learner.points import Points
 from ..schedule import Schedule
@@ -75,6 +76,7 @@ class _Interrupts:
 
 
 def _record(program: partial[Any], around: Surroundings, told: list[str], interrupts: _Interrupts) -> Finished:
+    set_home(around.home)
     recorder = Recorder()
     kept: dict[str, Any] = {}
     points = Points(around.functions, around.scripts, wants_before=False)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from .. import real
 from ..errors import StopRun
-from ..learner.code import call_site, caller, ends_a_call, is_learners, raised_at, user_call
+from ..learner.code import call_site, caller, ends_a_call, is_learners, line_at, raised_at, user_call
 from ..learner.naming import Names
 from ..learner.places import Place
 from ..patches import Patches
@@ -191,7 +191,7 @@ class Recorder(Engine):
         if len(self.all) > MAX_THREADS:
             raise RuntimeError("can't start new thread")  # as CPython does; threads that start threads have no end
         learners, _, _ = call_site(caller())
-        line = learners.f_lineno if learners is not None else None
+        line = line_at(learners) if learners is not None else None
         child = Track(self, thread)
         child.started_by = self.note("start", child.name, line=line)
         thread._threadviz = child  # type: ignore[attr-defined]

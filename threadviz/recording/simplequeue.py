@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import real
 from ..learner.code import user_call
+from ..learner.notes import blocked_in
 from ..learner.queues import Traffic
 from .recorder import Described, Note, Recorder, Track, can_last
 
@@ -51,7 +52,7 @@ class SimpleQueue:
             if not block or track is None or not can_last(timeout):
                 return self._real.get(block, timeout)
         name, line, _ = user_call("SimpleQueue.get")
-        label = "waits for work" if name == "_worker" else name
+        label = blocked_in(name, self, recorder)
         got: list[Any] = []
 
         def attempt(seconds: float) -> bool:

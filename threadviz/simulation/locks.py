@@ -1,10 +1,11 @@
 """Virtual locks: what the standard library's own primitives stand on in a simulated run."""
 
 from dataclasses import replace
+from sys import _getframe
 from typing import Any
 
 from .. import real
-from ..learner.code import ends_a_call
+from ..learner.code import ends_a_call, made_by_condition, queue_of
 from ..trace import On
 from .scheduler import Operation, Simulator, Task
 
@@ -79,8 +80,8 @@ class Lock:
     def _wait_label(self, operation: Operation) -> tuple[On, str]:
         if self._is_wanted_by(operation):
             holder = f", held by {self._holder.name}" if self._holder is not None else ""
-            return "lock", f"waits for {self._name(operation)}{holder}"
-        return "", operation.told
+            return "lock", f"waits for {self._name()}{holder}"
+        return "", self._simulator.blocked_in(operation, queue_of(operation.frame))
 
     def _is_wanted_by(self, operation: Operation) -> bool:
         """Whether the learner takes this very lock, or the condition that it belongs to."""
@@ -91,12 +92,11 @@ class Lock:
             and getattr(operation.frame.f_locals["self"], "_lock", None) is self
         )
 
-    def _name(self, operation: Operation) -> str:
+    def _name(self) -> str:
         if not self._simulator.noted:
             return self.class_name
         if not self._called:
-            called = operation.frame.f_locals.get("self") if operation.frame is not None else self
-            self._called = self._simulator.object_name(called, getattr(called, "class_name", type(called).__name__))
+            self._called = self._simulator.object_name(self, self.class_name)
         return self._called
 
     def _note_acquired(self, operation: Operation) -> None:
@@ -104,7 +104,7 @@ class Lock:
         if not simulator.noted or operation.line is None or not self._is_wanted_by(operation):
             return
         cause, simulator.current.woken_by = simulator.current.woken_by, None
-        name = self._name(operation)
+        name = self._name()
         simulator.record("acquire", name, line=operation.line, cause=cause)
         simulator.current.hold(self, name, simulator.now)
 
@@ -131,7 +131,7 @@ class Lock:
             if self in holder.holding:
                 holder.let_go(self, simulator.now)
             if operation.line is not None:
-                self._release = simulator.record("release", self._name(operation), line=operation.line)
+                self._release = simulator.record("release", self._name(), line=operation.line)
 
     def _free(self) -> None:
         self.taken = False
@@ -173,12 +173,12 @@ class Lock:
 class RLock(Lock):
     """CPython's re-entrant lock: owned by a thread, which may take it again and alone may release it."""
 
-    __slots__ = ("_count", "_owner")
+    __slots__ = ("_count", "_owner", "class_name")
     _kind = "_thread.RLock"
-    class_name = "RLock"
 
     def __init__(self) -> None:
         super().__init__()
+        self.class_name = "Condition" if made_by_condition(_getframe(1)) else "RLock"
         self._count = 0
         self._owner: Task | None = None
 

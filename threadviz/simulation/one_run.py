@@ -5,7 +5,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from ..errors import StopRun
-from ..learner.code import raised_at
+from ..learner.code import raised_at, set_home
 from ..learner.outside import survey
 from ..learner.points import Points
 from ..schedule import Policy, Schedule
@@ -37,6 +37,7 @@ class Simulation:
     def __init__(self, program: partial[Any], preempts: bool = False) -> None:
         self._program = program
         around = survey(program, (Lock, SimpleQueue))
+        set_home(around.home)
         self._holders = around.holders
         self._points = Points(around.functions, around.scripts, preempts)
         self._stage = Stage(SimulatedThreads, program, self._holders, self._points)

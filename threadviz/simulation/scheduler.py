@@ -16,8 +16,9 @@ from greenlet import getcurrent, greenlet
 
 from .. import real
 from ..errors import ScheduleMismatch, StopRun, Stuck
-from ..learner.code import KIND, OPERATIONS, OTHER, call_site, caller, operation_name
+from ..learner.code import KIND, OPERATIONS, OTHER, call_site, caller, line_at, operation_name
 from ..learner.naming import Names
+from ..learner.notes import blocked_in
 from ..learner.places import Place
 from ..schedule import Policy, Preemption
 from ..stage.notes import Events, Row
@@ -45,11 +46,6 @@ class Operation:
         self.frame = frame  # the outermost library frame; None where the learner called the primitive directly
         self.line = line  # None where no learner's code made the call
         self.event = event
-
-    @property
-    def told(self) -> str:
-        """What a wait inside it is called in the picture."""
-        return "waits for work" if self.name == "_worker" else self.name
 
 
 class Task(greenlet, Row):
@@ -428,7 +424,7 @@ class Simulator:
         """The current thread really computes, which takes no virtual time; called between two of its instructions."""
         learners, _, _ = call_site(frame)
         if learners is not None and self.current:
-            where = f"{self.current.name}, line {learners.f_lineno}"
+            where = f"{self.current.name}, line {line_at(learners)}"
             self._note_once("computing", f"computing as in {where} takes no virtual time: tv.work(seconds) does")
 
     def _note_once(self, what: str, sentence: str) -> None:
@@ -494,7 +490,7 @@ class Simulator:
         elif not self.stop_now:
             self.stop_now = why
             learners, _, _ = call_site(frame)
-            where = f", line {learners.f_lineno}" if learners is not None else ""
+            where = f", line {line_at(learners)}" if learners is not None else ""
             self._stopped_at = f"{self.current.name}{where}" if self.current else ""
 
     def _request_end(self) -> None:
@@ -558,7 +554,7 @@ class Simulator:
                 return Operation(name, None, None, None)
             self.point()
             # a primitive that the learner calls directly is noted by the primitive itself, when it has happened
-            task.operation = Operation(name, None, learners.f_lineno, None)
+            task.operation = Operation(name, None, line_at(learners), None)
             return task.operation
         if begun is not None and begun.frame is outermost:
             return begun
@@ -567,7 +563,7 @@ class Simulator:
             task.operation = Operation(name, outermost, None, None)
         else:
             self.point()
-            line = learners.f_lineno
+            line = line_at(learners)
             task.operation = Operation(name, outermost, line, self.record("call", name, line=line))
         return task.operation
 
@@ -583,6 +579,10 @@ class Simulator:
         cause, self.current.woken_by = self.current.woken_by, None
         if operation.line is not None:
             self.record("wake", operation.name, line=operation.line, cause=cause)
+
+    def blocked_in(self, operation: Operation, used: object | None) -> str:
+        """What a wait inside an operation on `used` is called in the picture."""
+        return blocked_in(operation.name, used, self) if self.noted else operation.name
 
     def object_name(self, wanted: object, otherwise: str) -> str:
         """What the learner calls `wanted`: in the main thread's frames first, then in the current thread's."""

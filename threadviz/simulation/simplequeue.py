@@ -58,7 +58,7 @@ class SimpleQueue:
             while not self._items and timeout != 0:
                 self._waiters.append(task)
                 try:
-                    if not simulator.block("blocked", operation.told, until):
+                    if not simulator.block("blocked", simulator.blocked_in(operation, self), until):
                         break
                     simulator.end_wait(operation)
                 finally:

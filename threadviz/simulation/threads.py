@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import real
 from ..errors import StopRun
-from ..learner.code import call_site, caller, raised_at
+from ..learner.code import call_site, caller, line_at, raised_at
 from ..learner.places import Place
 from ..stage.engine import Engine
 from ..stage.output import Output
@@ -158,7 +158,7 @@ class SimulatedThreads(Engine):
         simulator.check()
         task = simulator.spawn(thread, lambda: self._boot(task))
         learners, _, _ = call_site(caller())
-        line = learners.f_lineno if learners is not None else None
+        line = line_at(learners) if learners is not None else None
         event = simulator.record("start", task.name, line=line)
         task.woken_by = event
         thread._threadviz = task  # type: ignore[attr-defined]
