@@ -250,7 +250,9 @@ def texts_of_lines(codes: Iterable[CodeType]) -> dict[int, str]:
         code = todo.pop()
         todo += [each for each in code.co_consts if isinstance(each, CodeType)]
         for line in {line for _, _, line in code.co_lines() if line}:
-            texts.setdefault(line_in(code.co_filename, line), set()).add(linecache.getline(code.co_filename, line).strip())
+            texts.setdefault(line_in(code.co_filename, line), set()).add(
+                linecache.getline(code.co_filename, line).strip()
+            )
     return {line: text for line, (text, *others) in texts.items() if not others}
 
 
