@@ -341,10 +341,10 @@ def test_scenario_with_a_parameter_of_that_name_is_refused():
 def test_arrows_lead_to_where_a_child_waits_and_to_where_a_joiner_goes_on():
     run = tv.simulate(crunch)  # B is started at 5 and has the GIL at 10; A ends at 30, and main goes on at 35
     picture = lay_out(run.trace, 800)
-    heads = [(round(head[0]), round(head[1])) for _, head in picture.arrows]
-    rows = picture.rows
-    assert (round(picture.x(0.005) - 1), round(rows[2].middle)) in heads
-    assert (round(picture.x(0.035)), round(rows[0].bottom + 1)) in heads
+    events, rows = run.trace.events, picture.rows
+    assert (picture.x(0.005), rows[2].top - 1) in [head for _, head in picture.arrows["start"]]
+    (went_on,) = [index for index, event in enumerate(events) if event.kind == "wake" and event.time == 0.035]
+    assert (picture.at(went_on), rows[0].bottom + 1) in [head for _, head in picture.arrows["wake"]]
 
 
 def test_recorded_threads_share_the_gil_too():
@@ -451,7 +451,7 @@ def test_last_steps_of_a_thread_are_marked_beside_the_slanted_arrow_to_who_waite
         return office.left
 
     picture = lay_out(tv.simulate(tickets).trace, wide)
-    (tail, head), *_ = picture.arrows  # of the longest wait
-    assert head[0] - tail[0] > 50
+    (tail, head), *_ = picture.arrows["wake"]  # of the longest wait
+    assert head[0] - tail[0] > 40
     assert len(picture.marks["read"]) == 3 and len(picture.marks["write"]) == 3
     assert not [note for note in picture.notes if "not marked" in note]

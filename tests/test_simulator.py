@@ -269,9 +269,11 @@ def test_failed_call_of_a_pool_is_told_apart_from_a_thread_that_ended_and_is_cro
         "nobody asked for the ValueError of a call in ThreadPoolExecutor-0_0: sleep length must be non-negative",
     ]
     picture = lay_out(run.trace, 700)
+    (failed,) = [index for index, event in enumerate(run.trace.events) if event.kind == "failed"]
+    (ended,) = [index for index, event in enumerate(run.trace.events) if event.kind == "error"]
     assert picture.marks["error"] == [
-        (picture.x(0), picture.rows[1].middle),
-        (picture.x(1), picture.rows[2].middle),
+        (picture.at(ended), picture.rows[1].middle),
+        (picture.at(failed), picture.rows[2].middle),
     ]
 
 

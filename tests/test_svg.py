@@ -12,7 +12,7 @@ import threadviz as tv
 from threadviz.picture import figure, svg
 from threadviz.picture.layout import lay_out
 from threadviz.picture.shapes import Label, Picture
-from threadviz.picture.styles import FILLS, LETTERING, MARKS, PAPER
+from threadviz.picture.styles import ARROWS, FILLS, LETTERING, MARKS, PAPER
 from threadviz.picture.timeline import WIDTH, timeline
 
 from . import programs, traces
@@ -46,9 +46,10 @@ def test_every_bar_mark_and_arrow_has_a_title(trace):
     for name, marks in picture.marks.items():
         if marks:
             assert all(told(root, ("data-mark", name))[: len(marks)])
-    if picture.arrows:
-        titles = told(root, ("data-arrows", ""))
-        assert all(titles[: len(picture.arrows)]) and len(titles) == len(picture.arrows) + 1
+    for name, arrows in picture.arrows.items():
+        if arrows:
+            titles = told(root, ("data-arrows", name))
+            assert all(titles[: len(arrows)]) and len(titles) == len(arrows) + 1
 
 
 @samples
@@ -122,25 +123,28 @@ PAINTERS = {"svg": svg.paint, "figure": figure.saved}
 painters = pytest.mark.parametrize("paint", PAINTERS.values(), ids=PAINTERS)
 
 
-def test_every_fill_and_mark_reaches_both_painters():
+def test_every_fill_mark_and_arrow_reaches_both_painters():
     laid_out = timeline(traces.race(), "title")
-    names = [*FILLS, *MARKS]
+    names = [*FILLS, *MARKS, *ARROWS]
     for paint, name in product(PAINTERS.values(), names):
         before = paint(laid_out)
         changed = timeline(traces.race(), "title")
         picture = changed.picture
         if name in MARKS:
             picture.marks[name].append((300.0, 60.0))
+        elif name in ARROWS:
+            picture.arrows[name].append(((300.0, 20.0), (340.0, 60.0)))
         else:
             {"held": picture.held, "depth": picture.depth}.get(name, picture.boxes[name]).append((300, 50, 350, 70))
         assert paint(changed) != before, name
 
 
 @painters
-@pytest.mark.parametrize("where", ["boxes", "marks"])
+@pytest.mark.parametrize("where", ["boxes", "marks", "arrows"])
 def test_kind_that_no_style_knows_is_refused_and_does_not_just_vanish(paint, where):
     laid_out = timeline(traces.race())
-    getattr(laid_out.picture, where)["smoke"].append((1.0, 2.0, 3.0, 4.0) if where == "boxes" else (1.0, 2.0))
+    shape = {"boxes": (1.0, 2.0, 3.0, 4.0), "marks": (1.0, 2.0), "arrows": ((1.0, 2.0), (3.0, 4.0))}[where]
+    getattr(laid_out.picture, where)["smoke"].append(shape)
     with pytest.raises(ValueError, match="^no style tells how to paint smoke$"):
         paint(laid_out)
 
@@ -154,7 +158,7 @@ def test_colour_of_a_label_that_no_style_knows_is_refused(paint):
 
 
 # What tells the layout where things go, or what is told of them, and is nothing to paint; and what is a label already.
-NO_SHAPES = {"axis", "rows", "roomy", "stripes", "lanes_end", "end", "timed", "notes", "outputs", "taken", "about"}
+NO_SHAPES = {"axis", "rows", "roomy", "stripes", "lanes_end", "end", "ruler", "notes", "outputs", "taken", "about"}
 
 
 @painters

@@ -51,6 +51,10 @@ SAMPLES = {
 samples = pytest.mark.parametrize("trace", SAMPLES.values(), ids=SAMPLES.keys())
 
 
+def arrows_of(picture):
+    return [arrow for kind in ("wake", "start", "item") for arrow in picture.arrows[kind]]
+
+
 def shown(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(png)).convert("RGB"))
 
@@ -105,10 +109,10 @@ def test_no_mark_lies_on_a_label_or_on_another_mark(trace):
 @samples
 def test_no_mark_lies_on_an_arrow(trace):
     picture = lay_out(trace, 700)
-    upright = [(tail, head) for tail, head in picture.arrows if tail[0] == head[0]]
+    upright = [(tail, head) for tail, head in arrows_of(picture) if tail[0] == head[0]]
     points = [point for kind, marks in picture.marks.items() if kind != "error" for point in marks]
     for (x, y), ((arrow, start), (_, end)) in product(points, upright):
-        assert abs(x - arrow) >= 5 or not min(start, end) < y < max(start, end)
+        assert abs(x - arrow) >= 1.5 or not min(start, end) < y < max(start, end)
 
 
 def png(trace: Trace, title: str = "", width: float = 800) -> bytes:
@@ -191,7 +195,7 @@ def test_long_names_keep_both_ends():
 
 
 @samples
-def test_states_take_a_path_each_and_arrows_one_quiver(trace):
+def test_states_take_a_path_each_and_kinds_of_arrows_a_quiver(trace):
     picture, ax = lay_out(trace, 700), plot(trace)
     filled = {name for name in FILLS if boxes(picture, name)}
     for name in filled:
@@ -199,7 +203,8 @@ def test_states_take_a_path_each_and_arrows_one_quiver(trace):
         assert len([patch for patch in alike if patch.get_fill()]) == 1, name
     hatches = [HATCHES[FILLS[name].hatch] for name in FILLS if name in filled and FILLS[name].hatch]
     assert [patch.get_hatch() for patch in ax.patches if patch.get_hatch()] == hatches
-    assert [type(each) for each in ax.collections] in ([], [Quiver])
+    kinds = sum(bool(arrows) for arrows in lay_out(trace, 700).arrows.values())
+    assert [type(each) for each in ax.collections] == [Quiver] * kinds
 
 
 def test_number_of_artists_does_not_grow_with_the_spans():
@@ -288,7 +293,7 @@ def test_one_thing_that_is_left_out_is_told_in_the_singular():
     lane = Lane("A", (*crowd, Span("running", 0.4, 0.4), Span("sleeping", 0.4, 7)))
     assert lay_out(Trace((lane,), duration=7), 700).notes == ["1 interval narrower than a pixel is merged"]
     begin, read = TraceEvent(0, 1, "begin"), TraceEvent(0, 1, "read", "value")
-    for reads in range(1, 20):
+    for reads in range(1, 50):
         both = begin, TraceEvent(0, 0, "write", "value"), *[read] * reads
         notes = lay_out(Trace((Lane("A", ()), Lane("B", (Span("running", 0, 9),))), both, 9), 700).notes
         if notes:
@@ -307,7 +312,7 @@ def test_arrows_are_capped_and_the_rest_is_counted():
     for k in range(50):
         events += [TraceEvent(k + 1, 0, "call", "Queue.put"), TraceEvent(k + 1, 1, "wake", cause=2 * k)]
     picture = lay_out(Trace(lanes, tuple(events), 50), 700)
-    assert len(picture.arrows) == 30
+    assert len(arrows_of(picture)) == 30
     assert "20 more arrows are not drawn" in picture.notes
 
 
@@ -318,26 +323,27 @@ def test_hand_over_of_a_short_wait_gets_no_arrow():
             Lane("B", (Span("blocked", 0, wait), Span("running", wait, 100))),
         )
         events = (TraceEvent(wait, 0, "call", "Event.set"), TraceEvent(wait, 1, "wake", cause=0))
-        return len(lay_out(Trace(lanes, events, 100), 634).arrows)
+        return len(arrows_of(lay_out(Trace(lanes, events, 100), 634)))
 
     assert (arrows(0.4), arrows(0.6)) == (0, 1)
 
 
 def test_items_get_arrows_without_a_wait_and_share_the_cap():
     picture = lay_out(traces.queues(), 700)
-    puts = [(picture.x(k * 0.1), picture.rows[0].bottom) for k in range(6)]
-    gets = [(picture.x((2 * k + 1) * 0.1), picture.rows[1].top - 1) for k in range(6)]
-    assert picture.arrows == list(zip(puts, gets, strict=True))
+    events = traces.queues().events
+    puts = [(picture.at(k), picture.rows[0].bottom) for k, event in enumerate(events) if event.kind == "put"]
+    gets = [(picture.at(k), picture.rows[1].top - 1) for k, event in enumerate(events) if event.kind == "get"]
+    assert picture.arrows == {"item": list(zip(puts, gets, strict=True)), "wake": [], "start": []}
     picture = lay_out(traces.queues(items=50), 700)
-    assert len(picture.arrows) == 30 and "20 more arrows are not drawn" in picture.notes
+    assert len(arrows_of(picture)) == 30 and "20 more arrows are not drawn" in picture.notes
 
 
 def test_get_after_an_earlier_wait_is_not_taken_for_its_end():
     lanes = (Lane("A", ()), Lane("B", (Span("blocked", 0, 5), Span("running", 5, 9))))
     waited = TraceEvent(5, 1, "wake", cause=0), TraceEvent(5, 1, "wake", cause=0)
     late = TraceEvent(9, 1, "wake", cause=0)
-    assert len(lay_out(Trace(lanes, (TraceEvent(5, 0, "call"), *waited[:1]), 9), 700).arrows) == 1
-    assert len(lay_out(Trace(lanes, (TraceEvent(5, 0, "call"), late), 9), 700).arrows) == 0
+    assert len(arrows_of(lay_out(Trace(lanes, (TraceEvent(5, 0, "call"), *waited[:1]), 9), 700))) == 1
+    assert len(arrows_of(lay_out(Trace(lanes, (TraceEvent(5, 0, "call"), late), 9), 700))) == 0
 
 
 def test_strip_shows_every_depth_over_its_time():
@@ -345,12 +351,12 @@ def test_strip_shows_every_depth_over_its_time():
     floor = max(bottom for _, _, _, bottom in picture.depth)
     ((_, bound), _) = picture.stems[0]
     unit = (floor - bound) / 4
-    first, second, third = picture.x(0), picture.x(0.1), picture.x(0.3)
+    first, second, third, fourth = (picture.at(index) for index in (1, 2, 3, 4))
     expected = [
         (first, floor - unit, second, floor),
-        (second - 1, floor - 2 * unit, second + 1, floor),
-        (second, floor - unit, third, floor),
-        (third, floor - 1.5, third + 1.5, floor),
+        (second, floor - 2 * unit, third, floor),
+        (third, floor - unit, fourth, floor),
+        (fourth, floor - 1.5, fourth + 1.5, floor),
     ]
     assert np.array(picture.depth) == pytest.approx(np.array(expected))
     assert [label.text for label in picture.labels if label.y < picture.height and label.text.isdigit()] == ["1", "1"]
@@ -374,9 +380,10 @@ def test_nothing_is_added_to_the_picture_of_a_run_without_queues():
 
 def test_started_thread_has_an_arrow_from_its_parent():
     picture = lay_out(traces.race(2), 700)
-    ends = {head[1] for _, head in picture.arrows}
+    ends = {head[1] for _, head in arrows_of(picture)}
     assert {picture.rows[1].middle, picture.rows[2].middle} <= ends
-    assert all(stem[0][1] == picture.rows[0].middle for stem in picture.stems)
+    starts = [index for index, event in enumerate(traces.race(2).events) if event.kind == "start"]
+    assert [stem[0] for stem in picture.stems] == [(picture.at(index), picture.rows[0].bottom) for index in starts]
 
 
 def test_lost_update_is_crossed_and_told():
@@ -413,17 +420,17 @@ def test_endless_waits_reach_beyond_the_moment_of_the_deadlock():
     assert len(picture.boxes["lock"]) == 2
     for left, _, right, _ in picture.boxes["lock"]:
         assert right - left > 100
-    assert max(picture.ticks) == pytest.approx(0.1)
+    assert picture.ticks[-1] == (picture.x(0.1), "0.10")
     assert len(picture.circle) == 2
     assert "deadlock: nobody can go on" in [label.text for label in picture.labels]
 
 
 def test_endless_wait_that_takes_no_time_begins_when_its_lock_is_held():
     picture = lay_out(traces.deadlock_at_once(), 700)
-    held_by_two = picture.x(6)
+    held_by_two = picture.x(0, 5.5)
     assert [left for left, *_ in picture.boxes["lock"]] == [held_by_two, held_by_two]
     one = [box for box in picture.boxes["running"] if box[1] == picture.rows[1].top]
-    assert [(left, right) for left, _, right, _ in one] == [(picture.x(2), picture.x(4))]
+    assert [(left + right) / 2 for left, _, right, _ in one] == [picture.at(2), picture.at(3)]
 
 
 def test_circle_goes_from_who_waits_to_who_holds():
@@ -454,8 +461,8 @@ def test_daemon_abandoned_where_no_time_passes_does_not_run_after_the_main_threa
     now = (Span("running", 0, 0),)
     lanes = (Lane("MainThread", now), Lane("heartbeat", now, daemon=True, ending="abandoned"))
     picture = lay_out(Trace(lanes, events), 700)
-    ends = [max(b[2] for b in picture.boxes["running"] if b[1] == row.top) for row in picture.rows]
-    assert ends == [picture.x(3), picture.x(2)]
+    last = [max((b[0] + b[2]) / 2 for b in picture.boxes["running"] if b[1] == row.top) for row in picture.rows]
+    assert last == [picture.at(0), picture.at(1)]
 
 
 def test_locks_held_at_the_same_time_have_a_stripe_each():
@@ -514,25 +521,29 @@ def test_daemon_is_told_from_the_start_by_its_name():
     assert [name.text for name in lay_out(Trace(lanes, duration=1), 700).names] == ["main", "beat (daemon)"]
 
 
-def test_thread_that_a_new_thread_starts_at_once_has_an_arrow_from_it_and_no_stem_from_main():
+def test_thread_that_a_new_thread_starts_at_once_has_an_arrow_from_it_alone():
     lanes = tuple(Lane(name, (Span("sleeping", 0, 1),)) for name in ("main", "office", "letter"))
     starts = [TraceEvent(0, lane, "start", lanes[lane + 1].name) for lane in (0, 1)]
     begins = [TraceEvent(0, lane, "begin", cause=2 * lane - 2) for lane in (1, 2)]
     picture = lay_out(Trace(lanes, (starts[0], begins[0], starts[1], begins[1]), 1), 700)
     main, office, letter = picture.rows
-    assert [(stem[0][1], stem[-1][1]) for stem in picture.stems] == [(main.middle, office.middle)]
-    assert [(tail[1], head[1]) for tail, head in picture.arrows] == [
-        (office.middle, office.middle),
-        (office.bottom, letter.top - 1),
+    assert [(stem[0][1], stem[-1][1]) for stem in picture.stems] == [
+        (main.bottom, office.middle),
+        (office.bottom, letter.middle),
     ]
+    assert [stem[0][0] for stem in picture.stems] == [picture.at(0), picture.at(2)]
 
 
-def test_run_that_takes_no_time_is_drawn_in_order():
+def test_run_that_takes_no_time_is_drawn_in_numbered_steps_of_one_width():
     picture = lay_out(traces.INSTANT, 700)
-    assert picture.axis == "one step after the other: it all takes no time on the virtual clock"
-    assert picture.ticks == ()
-    lefts = [left for left, _, _, _ in sorted(picture.boxes["running"])]
-    assert len(lefts) == len(set(lefts)) == 7
+    assert picture.axis == "steps, one after the other: all of it takes no time on the virtual clock"
+    assert [tick.text for tick in picture.ticks] == [str(number) for number in range(1, 12)]
+    steps = sorted(picture.boxes["running"])
+    assert [(left + right) / 2 for left, _, right, _ in steps] == pytest.approx([tick.x for tick in picture.ticks])
+    assert len({round(right - left, 6) for left, _, right, _ in steps}) == 1
+    assert {round(b.x - a.x, 6) for a, b in pairwise(picture.ticks)} == {44.0}
+    assert "a step of the thread" in [label.text for label in picture.labels]
+    assert "running" not in [label.text for label in picture.labels]
 
 
 @pytest.mark.parametrize("clock", ["virtual", "real"])
@@ -590,7 +601,7 @@ def test_name_of_a_lock_stands_at_its_stripe_or_nowhere():
     )
     for wide in range(500, 1000, 20):
         picture = lay_out(Trace((above, holder, below), events, duration=1), wide)
-        assert len(picture.arrows) == 2
+        assert len(arrows_of(picture)) == 2
         for label in picture.labels:
             assert label.text != "holds lock" or label.x <= picture.held[0][2] + 20
 

@@ -4,46 +4,45 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import Literal
 
-from ..story.causality import deadlock_cycle, hand_overs, lost_updates, shared_attributes
+from ..story.causality import HandOver, deadlock_cycle, hand_overs, lost_updates, shared_attributes
 from ..story.words import lost_summary
 from ..trace import Span, Trace, TraceEvent
+from .bars import half_a_tick
 from .lettering import fit, printable, width
-from .shapes import GREY, LETTERS, ORANGE, SMALL, About, Label, MarkKind, Picture, Point
+from .ruler import MARK
+from .shapes import GREY, LETTERS, ORANGE, SMALL, About, ArrowKind, Label, MarkKind, Picture, Point
 
 MOST_ARROWS, SHORTEST_WAIT = 30, 3.0
-MARK = 11.0  # from one mark to the next
 MOST_LABELLED = 120
-STEM = 9.0
+HEAD = 7.0  # of the arrow to where a thread begins
+BESIDE, FAR = 2.0, 3 * MARK  # pixels that a mark stands right of the one before, and that it may be moved
 
 
 def add_arrows(picture: Picture, trace: Trace) -> int:
     """Add arrows: to ended waits, long ones first, to started threads, to gets; return how many were left out."""
     at = {row.lane: i for i, row in enumerate(picture.rows)}
     waits = _waits(trace)
-    starts, wakes, items = [], [], []
+    starts: list[HandOver] = []
+    wakes: list[tuple[float, HandOver]] = []
+    items: list[HandOver] = []
     for over in hand_overs(trace):
         cause, effect = trace.events[over.cause], trace.events[over.effect]
         if cause.lane in at and effect.lane in at:
             if effect.kind == "begin":
-                starts.append((cause, effect))
-            elif (waited := _waited(waits[effect.lane], effect.time, picture.scale)) >= SHORTEST_WAIT:
-                wakes.append((waited, cause, effect))
+                starts.append(over)
+            elif (waited := _waited(picture, over, waits[effect.lane], effect)) >= SHORTEST_WAIT:
+                wakes.append((waited, over))
             elif effect.kind == "get":
-                items.append((cause, effect))
+                items.append(over)
     wakes.sort(key=lambda wake: -wake[0])
-    for _, cause, effect in wakes[:MOST_ARROWS]:
-        _hand_over(picture, trace, cause, effect, at)
+    for _, over in wakes[:MOST_ARROWS]:
+        _hand_over(picture, trace, over, at)
     room = max(0, MOST_ARROWS - len(wakes))
-    parents: dict[float, int] = {}
-    for cause, effect in starts[:room]:
-        since = trace.lanes[effect.lane].start
-        if parents.setdefault(since, cause.lane) == cause.lane:
-            _start(picture, trace, cause, effect.lane, since, at)
-        else:  # at the same moment another one started threads: two stems would seem to be one
-            _hand_over(picture, trace, cause, effect, at)
+    for over in starts[:room]:
+        _start(picture, trace, over, at)
     room = max(0, room - len(starts))
-    for cause, effect in items[:room]:
-        _hand_over(picture, trace, cause, effect, at)
+    for over in items[:room]:
+        _hand_over(picture, trace, over, at)
     return max(0, len(wakes) + len(starts) + len(items) - MOST_ARROWS)
 
 
@@ -59,8 +58,14 @@ def _waits(trace: Trace) -> dict[int, list[Span]]:
     return waits
 
 
-def _waited(waits: list[Span], until: float, scale: float) -> float:
-    """Return how many pixels long the wait is that ends at `until`; 0 when none ends there."""
+def _waited(picture: Picture, over: HandOver, waits: list[Span], effect: TraceEvent) -> float:
+    """Return how many pixels long the wait is that this ends; 0 when it ends none.
+
+    Where nothing takes time, it is as long as it takes from the cause to the effect.
+    """
+    scale, until = picture.ruler.scale, effect.time
+    if not picture.ruler.timed:
+        return picture.at(over.effect) - picture.at(over.cause) if effect.kind != "get" else 0.0
     at = bisect_left(waits, until, key=lambda span: span.start)
     if not at or (until - waits[at - 1].end) * scale >= 1:
         return 0.0
@@ -82,27 +87,35 @@ def _arrow_about(trace: Trace, cause: TraceEvent, lane: int, end: float, what: s
     return About(trace.lanes[cause.lane].name, what.format(trace.lanes[lane].name), cause.time, end, cause.line)
 
 
-def _hand_over(picture: Picture, trace: Trace, cause: TraceEvent, effect: TraceEvent, at: dict[int, int]) -> None:
+def _hand_over(picture: Picture, trace: Trace, over: HandOver, at: dict[int, int]) -> None:
+    cause, effect = trace.events[over.cause], trace.events[over.effect]
     i, j = at[cause.lane], at[effect.lane]
     down = i < j
-    tail = picture.x(cause.time), picture.rows[i].bottom if down else picture.rows[i].top
-    head = picture.x(effect.time), picture.rows[j].top - 1 if down else picture.rows[j].bottom + 1
-    picture.arrows.append((tail, head))
-    what = {"begin": "starts {}", "get": f"hands an item of {effect.what} to {{}}"}.get(effect.kind, "lets {} go on")
+    tail = picture.at(over.cause), picture.rows[i].bottom if down else picture.rows[i].top
+    head = picture.at(over.effect), picture.rows[j].top - 1 if down else picture.rows[j].bottom + 1
+    kind: ArrowKind = "item" if effect.kind == "get" else "wake"
+    picture.arrows[kind].append((tail, head))
+    what = f"hands an item of {effect.what} to {{}}" if kind == "item" else "lets {} go on"
     picture.about[tail, head] = _arrow_about(trace, cause, effect.lane, effect.time, what)
     _keep_clear(picture, i, j, tail, head)
 
 
-def _start(picture: Picture, trace: Trace, cause: TraceEvent, child: int, since: float, at: dict[int, int]) -> None:
-    """Point at where the child's lane begins: it may have to wait before its first step."""
-    i, j = at[cause.lane], at[child]
-    x, begin = picture.x(cause.time), picture.x(since)
-    from_y, to_y = picture.rows[i].middle, picture.rows[j].middle
-    picture.stems.append([(x, from_y), (begin - STEM, from_y), (begin - STEM, to_y)])
-    arrow = (begin - STEM, to_y), (begin - 1, to_y)
-    picture.arrows.append(arrow)
+def _start(picture: Picture, trace: Trace, over: HandOver, at: dict[int, int]) -> None:
+    """Lead from where the thread is started to where its lane begins: it may have to wait before its first step."""
+    cause, child = trace.events[over.cause], trace.events[over.effect].lane
+    parent, row = picture.rows[at[cause.lane]], picture.rows[at[child]]
+    since = trace.lanes[child].start
+    begin = picture.ruler.x(picture.ruler.begin(child, since)) - half_a_tick(picture.ruler)
+    x, down = picture.at(over.cause), parent.top < row.top
+    tail = x, parent.bottom if down else parent.top
+    if begin - x >= HEAD:
+        arrow = (begin - HEAD, row.middle), (begin, row.middle)
+        picture.stems.append([tail, (x, row.middle), arrow[0]])
+    else:  # from above or below, as there is no room to turn
+        arrow = (x, row.top - 1 - HEAD if down else row.bottom + 1 + HEAD), (x, row.top - 1 if down else row.bottom + 1)
+        picture.stems.append([tail, arrow[0]])
+    picture.arrows["start"].append(arrow)
     picture.about[arrow] = _arrow_about(trace, cause, child, since, "starts {}")
-    _keep_clear(picture, i, j, (begin - STEM, from_y), (begin - STEM, to_y))
 
 
 def _keep_clear(picture: Picture, i: int, j: int, tail: Point, head: Point) -> None:
@@ -132,27 +145,26 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
         kinds.setdefault(each.overwritten, "lost write")
     kinds |= {each.write: "stale write" for each in lost}
     overwritten = {each.write: trace.events[each.overwritten] for each in lost}
-    by_row: dict[int, list[int]] = defaultdict(list)
-    for index, event in enumerate(trace.events):
-        if event.kind in ("read", "write") and event.what in shared and event.lane in at:
-            by_row[at[event.lane]].append(index)
-
     placed: list[tuple[int, int, float]] = []
     without = 0
-    for i, indices in sorted(by_row.items()):
-        wanted = [picture.x(trace.events[index].time) for index in indices]
-        xs = _side_by_side(wanted, picture.taken["above", i], picture.width - 8)
-        for index, x in zip(indices, xs, strict=True):
-            if x is None:
-                without += 1
-                continue
-            event = trace.events[index]
-            kind: MarkKind = kinds.get(index, "read" if event.kind == "read" else "write")
-            mark = x, picture.rows[i].top - 8
-            picture.marks[kind].append(mark)
-            picture.about[mark] = _mark_about(trace, event, kind)
-            picture.taken["above", i].append((x - 5, x + 5))
-            placed.append((i, index, x))
+    newest, newest_of = -BESIDE, [-MARK] * len(picture.rows)
+    for index, event in enumerate(trace.events):
+        if event.kind not in ("read", "write") or event.what not in shared or event.lane not in at:
+            continue
+        i, wanted = at[event.lane], picture.at(index)
+        # what happened later stands further to the right, whichever the lane
+        x = max(wanted, newest + BESIDE, newest_of[i] + MARK)
+        if x - wanted > FAR or x > picture.width - 8:
+            without += 1
+            continue
+        newest, newest_of[i] = x, x
+        kind: MarkKind = kinds.get(index, "read" if event.kind == "read" else "write")
+        mark = x, picture.rows[i].top - 8
+        picture.marks[kind].append(mark)
+        picture.about[mark] = _mark_about(trace, event, kind)
+        placed.append((i, index, x))
+    for i, _, x in placed:
+        picture.taken["above", i].append((x - 5, x + 5))
 
     short = {what: what.rpartition(".")[2] for what in shared}
     names = short if len(set(short.values())) == len(short) else {what: what for what in shared}
@@ -178,30 +190,6 @@ def _mark_about(trace: Trace, event: TraceEvent, kind: MarkKind) -> About:
     )
 
 
-def _side_by_side(wanted: list[float], taken: list[Point], right: float) -> list[float | None]:
-    """Move marks apart and off what is taken, to the right if possible; None for one that would be moved too far."""
-    far = 3 * MARK
-    xs: list[float | None] = []
-    last = -MARK
-    for want in wanted:
-        x = max(want, last + MARK)
-        for a, b in sorted(taken):
-            if x - 5 < b and a < x + 5:
-                x = b + 5 if b + 5 - want <= far else a - 5
-        if x - want > far:
-            xs.append(None)
-        else:
-            xs.append(x)
-            last = x
-    limit = right
-    for i in range(len(xs) - 1, -1, -1):
-        if (moved := xs[i]) is not None:
-            x = min(moved, limit)
-            xs[i] = x if wanted[i] - x <= far else None
-            limit = x - MARK
-    return xs
-
-
 def _texts(trace: Trace, event: TraceEvent, over: TraceEvent | None, names: dict[str, str]) -> list[str]:
     what, value = printable(names[event.what]), fit(printable(event.value), 90, SMALL) or "…"
     if value == "…" and over is None:
@@ -222,10 +210,17 @@ def _beside(picture: Picture, i: int, x: float, texts: list[str], orange: bool, 
         arrow = min((a for a, b in picture.taken["above", i] if a < x - 5 <= b + 6), default=x)
         for left in (x + 8, x - 8 - wide, arrow - 2 - wide):
             if picture.claim(("above", i), left - 1, left + wide + 1):
-                colour = ORANGE if orange else GREY
-                picture.labels.append(Label(left, picture.rows[i].top - 8, text, SMALL, "left", colour, bold))
+                label = Label(left, picture.rows[i].top - 8, text, SMALL, "left", ORANGE if orange else GREY, bold)
+                picture.labels.append(label._replace(backed=any(_crosses(stem, label) for stem in picture.stems)))
                 return True
     return False
+
+
+def _crosses(stem: list[Point], label: Label) -> bool:
+    """Whether the first piece of a line, which is upright, strikes through a label."""
+    (x, one), (_, other), *_ = stem
+    left, top, right, bottom = label.box
+    return left < x < right and min(one, other) < bottom and top < max(one, other)
 
 
 def add_deadlock(picture: Picture, trace: Trace, stop: float) -> None:

@@ -15,18 +15,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.quiver import Quiver
-from matplotlib.transforms import Affine2D, Transform
+from matplotlib.transforms import Transform
 from PIL import Image
 
 from ..trace import Trace
 from .layout import lay_out
-from .shapes import BASELINE, LETTERS, PAD, Box, Label, Picture, Point
+from .shapes import BASELINE, LETTERS, Arrow, Box, Label, Picture, Point
 from .styles import (
     ALARM,
+    ARROWS,
     BLACK,
     FAMILY,
     FILLS,
     GRID,
+    GROUND,
     LETTERING,
     MARKS,
     PAPER,
@@ -38,9 +40,10 @@ from .styles import (
     check,
     gone,
     points,
+    stems,
     swatches,
 )
-from .timeline import TOP, Timeline, same_digits, timeline, title_label
+from .timeline import TOP, Timeline, timeline, title_label
 
 CSS = 96  # CSS pixels an inch
 SHARP = 2  # drawn pixels for each CSS pixel, so that the picture is sharp on every screen
@@ -63,7 +66,7 @@ def plot(trace: Trace, title: str = "", ax: Axes | None = None) -> Axes:
 
     Returns
     -------
-    The axes drawn on: x is in seconds, y in CSS pixels (1/96 inch) downwards.
+    The axes drawn on, in CSS pixels (1/96 inch) to the right and downwards; its ticks are times.
     """
     if ax is None:
         return _on_paper(timeline(trace, title))
@@ -106,20 +109,21 @@ class _Drawing:
     def __init__(self, ax: Axes, picture: Picture) -> None:
         check(picture)
         self._ax, self._picture = ax, picture
-        pixels = Affine2D().translate(-PAD, 0).scale(1 / picture.scale, 1)
-        self._to_screen = pixels + ax.transData
+        self._to_screen = ax.transData
         self._order = 1.0
 
     def draw(self, title: Label) -> None:
         picture = self._picture
         self._frame()
-        self._patch(_lines(picture.stems), fill=False, edgecolor=SOFT.light, linewidth=0.9)
         for name, fill in FILLS.items():
             edge = fill.edge.light if fill.edge else "none"
             # the swatch is part of the path: each hatched path costs, however little it covers
             path = _boxes([*boxes(picture, name), *swatches(picture, name)])
             hatch = HATCHES[fill.hatch]
             self._patch(path, facecolor=fill.inside.light, edgecolor=edge, hatch=hatch, linewidth=0.7, snap=True)
+            if name == GROUND:
+                dashes = {"linewidth": 0.9, "linestyle": (0, (3, 2))}
+                self._patch(_lines(stems(picture)), fill=False, edgecolor=SOFT.light, **dashes)
         if picture.dead is not None:
             ends = [(picture.dead, 4.0), (picture.dead, picture.height)]
             self._line(ends, color=ALARM.light, linestyle="--", linewidth=1.2)
@@ -152,9 +156,9 @@ class _Drawing:
             axis="x", bottom=True, length=4, width=0.8, color="black", labelcolor="black",
             labelsize=LETTERS * 72 / CSS, labelfontfamily=FAMILY,
         )  # fmt: skip
-        ax.set_xlim(-PAD / picture.scale, (picture.width - PAD) / picture.scale)
+        ax.set_xlim(0, picture.width)
         ax.set_ylim(picture.height, 0)
-        ax.set_xticks(picture.ticks, same_digits(picture.ticks))
+        ax.set_xticks([tick.x for tick in picture.ticks], [tick.text for tick in picture.ticks])
         ax.set_xlabel(picture.axis, fontproperties=_font(LETTERS, False), color="black", labelpad=3, usetex=False)
 
     def _letters(self, labels: Sequence[Label], transform: Transform) -> None:
@@ -166,17 +170,22 @@ class _Drawing:
             )  # fmt: skip
 
     def _arrows(self) -> None:
-        shown = arrows(self._picture)
-        if not shown:
-            return
-        self._patch(_lines(self._picture.arrows), fill=False, edgecolor=PAPER.light, linewidth=3)
+        over_all = [arrow for kind in self._picture.arrows.values() for arrow in kind]
+        self._patch(_lines(over_all), fill=False, edgecolor=PAPER.light, linewidth=3)
+        for name, line in ARROWS.items():
+            if shown := arrows(self._picture, name):
+                self._quiver(shown, line.colour.light)
+                dots = [tail for tail, _ in shown] if line.dot else []
+                self._line(dots, linestyle="none", marker="o", markersize=4, color=line.colour.light)
+
+    def _quiver(self, shown: Sequence[Arrow], colour: str) -> None:
         tails, heads = np.array([tail for tail, _ in shown]), np.array([head for _, head in shown])
         along = heads - tails
         # lengths are absolute, and upwards is positive, whatever the axes' limits are
         quiver = Quiver(
             self._ax, tails[:, 0], tails[:, 1], along[:, 0], -along[:, 1], transform=self._to_screen, angles="uv",
             scale=CSS, scale_units="inches", units="inches", width=1.2 / CSS, headwidth=6, headlength=7,
-            headaxislength=6, minlength=0, color=SOFT.light, clip_on=False, zorder=self._next(),
+            headaxislength=6, minlength=0, color=colour, clip_on=False, zorder=self._next(),
         )  # fmt: skip
         # a quiver in inches reports a box of many metres, which a tight layout would make room for
         quiver.set_in_layout(False)

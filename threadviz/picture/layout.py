@@ -1,14 +1,16 @@
 """Where everything in a timeline goes: from a trace and a width to a picture, without drawing anything."""
 
+from itertools import pairwise
 from math import floor, inf, log10
 
-from ..story.causality import deadlock_cycle, endless_wait, gil_turns, shared_attributes, with_endless_waits
+from ..story.causality import deadlock_cycle, gil_turns, shared_attributes, with_endless_waits
 from ..story.words import deadlock_sentence
-from ..trace import Held, Lane, Span, Trace
+from ..trace import Lane, Trace
 from .bars import STRIPE, STRIPES, Holding, add_bar, add_ending, add_failures, add_held, ending, holdings
 from .crossings import add_arrows, add_deadlock, add_marks, let_go_by
 from .lettering import fit_middle, printable, width, wrap
-from .shapes import FILL_NAMES, LETTERS, PAD, SMALL, Label, Picture, Row, counted
+from .ruler import LAST, PAD, Moment, Ruler
+from .shapes import ARROW_NAMES, FILL_NAMES, LETTERS, SMALL, About, Label, Picture, Row, Tick, counted
 from .strips import GIL_NAME, add_strips, name_labels, strip_names, strips_height
 
 MOST_LANES, ROOMY_LANES, NAME_ROOM = 40, 14, 240.0
@@ -42,35 +44,42 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
     """
     trace = with_endless_waits(trace)
     end = _end(trace)
-    without_time = end == 0 and bool(trace.events)
-    if without_time:
-        trace = _one_after_the_other(trace)
-        end = _end(trace)
+    timed = end > 0 or not trace.events
     dies = bool(trace.waits) or any(lane.ending == "deadlocked" for lane in trace.lanes)
-    held = [holdings(lane) for lane in trace.lanes[:MOST_LANES]]
-    picture = _rows(trace, wide, high, dies, held)
-    endings = [ending(trace, row.lane) for row in picture.rows]
+    endings = [ending(trace, index) for index in range(min(len(trace.lanes), MOST_LANES))]
+    after = _circle_size(wide, trace) if dies else 16.0
+    if not timed:
+        after = max(after, 16 + max((width(told, SMALL, True) for told in endings if told), default=0.0))
+    ruler = Ruler(trace, timed, wide - PAD - after)
+    held = holdings(trace, ruler, len(endings))
+    picture = _rows(trace, wide, high, ruler, dies, held)
     stop = wide - 6
-    picture.end, picture.timed = end, not without_time
-    until = max(end, until)
-    _set_scale(picture, trace, until, endings, _circle_size(picture, trace) if dies else None)
-    picture.scale = min(picture.scale, scale)
-    if without_time:
-        picture.axis = "one step after the other: it all takes no time on the virtual clock"
+    picture.end = end
+    if timed:
+        ruler.scale = min(_scale(picture, trace, max(end, until), endings, after), scale)
+        picture.ticks = _ticks(max(end, until), ruler)
+        picture.axis = f"{trace.clock} seconds"
+        if ruler.instants:
+            picture.axis += "; shaded: one instant, stretched to show the order of what happens in it"
     else:
-        picture.axis, picture.ticks = f"{trace.clock} seconds", _ticks(until, picture.scale)
+        picture.ticks = _numbers(ruler)
+        picture.axis = "steps, one after the other: all of it takes no time on the virtual clock"
+    for time in ruler.instants:
+        box = picture.x(time), 0.0, picture.x(time, LAST), picture.height
+        picture.boxes["instant"].append(box)
+        picture.about[box] = About("one instant", "stretched to show the order of what happens in it", time, time)
 
-    picture.outputs = [picture.x(event.time) for event in trace.events if event.kind == "output"]
+    picture.outputs = [picture.at(index) for index, event in enumerate(trace.events) if event.kind == "output"]
 
     if dies:
         times = [event.time for event in trace.events if event.kind == "deadlock"]
-        picture.dead = picture.x(times[0] if times else end)
+        picture.dead = picture.x(times[0] if times else end, LAST)
         add_deadlock(picture, trace, stop)
         picture.notes.append(deadlock_sentence(trace))
     if left_out := len(trace.lanes) - len(picture.rows):
         picture.notes.append(counted(left_out, f"of {len(trace.lanes)} threads {{are}} not shown"))
     let_go = let_go_by(trace)
-    merged = sum(add_bar(picture, row, trace.lanes[row.lane], stop, let_go[row.lane]) for row in picture.rows)
+    merged = sum(add_bar(picture, row, trace, stop, let_go[row.lane]) for row in picture.rows)
     if merged:
         picture.notes.append(counted(merged, "interval{s} narrower than a pixel {are} merged"))
     if without := add_arrows(picture, trace):
@@ -79,9 +88,9 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
     if hidden:
         picture.notes.append(counted(hidden, "gap{s} between two holds of a lock too narrow to be seen"))
     picture.notes += add_marks(picture, trace)
-    for row, told in zip(picture.rows, endings, strict=True):
+    for row in picture.rows:
         add_failures(picture, row, trace)
-        add_ending(picture, row, trace, told)
+        add_ending(picture, row, trace, endings[row.lane])
     if picture.height > picture.lanes_end:
         picture.notes += add_strips(picture, trace, picture.lanes_end, end, stop if dies else None)
     elif strips_height(trace):
@@ -98,7 +107,9 @@ def _end(trace: Trace) -> float:
     return max(trace.duration, max(times, default=0.0), max((e.time for e in trace.events), default=0.0))
 
 
-def _rows(trace: Trace, wide: float, high: float | None, dies: bool, held: list[list[Holding]]) -> Picture:
+def _rows(
+    trace: Trace, wide: float, high: float | None, ruler: Ruler, dies: bool, held: list[list[Holding]]
+) -> Picture:
     lanes = trace.lanes[:MOST_LANES]
     shared = shared_attributes(trace)
     marked = any(e.kind in ("read", "write") and e.what in shared and e.lane < len(lanes) for e in trace.events)
@@ -129,76 +140,65 @@ def _rows(trace: Trace, wide: float, high: float | None, dies: bool, held: list[
     if queues:
         names += tuple(name_labels(trace, needed, NAME_ROOM))
     lanes_end = max(needed, (high or 0.0) - queues)
-    return Picture(wide, lanes_end + queues, rows, roomy, locks, names, lanes_end)
+    return Picture(wide, lanes_end + queues, ruler, rows, roomy, locks, names, lanes_end)
 
 
-def _circle_size(picture: Picture, trace: Trace) -> float:
+def _circle_size(wide: float, trace: Trace) -> float:
     """Return how much room waits without an end get, so that they are seen even if they began at the end."""
-    return min(max(0.3 * picture.width, 150 + 18.0 * len(deadlock_cycle(trace))), 0.5 * picture.width)
+    return min(max(0.3 * wide, 150 + 18.0 * len(deadlock_cycle(trace))), 0.5 * wide)
 
 
-def _set_scale(picture: Picture, trace: Trace, end: float, endings: list[str], endless: float | None) -> None:
+def _scale(picture: Picture, trace: Trace, end: float, endings: list[str], after: float) -> float:
+    """Return the pixels a second at which all fits, and beside each lane how it ended."""
     room = picture.width - PAD
-    scale = (room - (16.0 if endless is None else endless)) / (end or 1.0)
-    for row, told in zip(picture.rows, endings, strict=True):
-        if told and (lane_end := trace.lanes[row.lane].end) > 0:
-            scale = min(scale, (room - 16 - width(told, SMALL, True)) / lane_end)
-    picture.scale = max(scale, 1e-9)
+    scale = (room - after - picture.ruler.stretched()) / (end or 1.0)
+    for row in picture.rows:
+        if (told := endings[row.lane]) and (lane_end := trace.lanes[row.lane].end) > 0:
+            before = 16 + width(told, SMALL, True) + picture.ruler.stretched(lane_end)
+            scale = min(scale, (room - before) / lane_end)
+    return max(scale, 1e-9)
 
 
-def _ticks(end: float, scale: float) -> tuple[float, ...]:
+def _times(end: float, scale: float) -> list[float]:
     """Return round times from 0 to the end, at least 80 pixels apart where that leaves two of them."""
-    if end == 0:
-        return (0.0,)
     least = end / max(2, int(end * scale / 80))
     power = 10.0 ** floor(log10(least))
     step = next(step for step in (power * k for k in (1, 2, 2.5, 5, 10)) if step >= least * (1 - 1e-9))
-    return tuple(float(f"{k * step:.12g}") for k in range(floor(end / step * (1 + 1e-9)) + 1))
+    return [float(f"{k * step:.12g}") for k in range(floor(end / step * (1 + 1e-9)) + 1)]
 
 
-def _one_after_the_other(trace: Trace) -> Trace:
-    """Return a run that took no time as if every trace event took a second: what is left is the order."""
-    last = len(trace.events)
-    got_at = {(trace.lanes[e.lane].name, e.what): k for k, e in enumerate(trace.events) if e.kind == "acquire"}
-    locked = {wait.thread: got_at.get((wait.holder or "", wait.what), -1) for wait in trace.waits}
-    lanes = []
-    for index, lane in enumerate(trace.lanes):
-        own = [k for k, e in enumerate(trace.events) if e.lane == index and e.kind not in ("deadlock", "abandon")]
-        spans = [Span("running", k, k + 1) for k in own]
-        if wait := endless_wait(lane):
-            begun = max(own[-1] if own else -1, locked.get(lane.name, -1)) + 1
-            spans.append(wait._replace(start=begun, end=last))
-        held: list[Held] = []
-        until: dict[str, int] = {}
-        for k in reversed(own):
-            event = trace.events[k]
-            if event.kind == "release":
-                until[event.what] = k
-            elif event.kind == "acquire":
-                held.append(Held(event.what, k, until.get(event.what, last)))
-        held.reverse()
-        lanes.append(Lane(lane.name, tuple(_joined(spans)), tuple(held), lane.daemon, lane.ending))
-    events = tuple(event._replace(time=float(k)) for k, event in enumerate(trace.events))
-    return Trace(tuple(lanes), events, float(last), trace.clock, trace.waits, trace.notes)
+def _ticks(end: float, ruler: Ruler) -> tuple[Tick, ...]:
+    """Return the round times, and those of stretched instants where there is room."""
+    if end == 0:
+        return (Tick(PAD, "0.0"),)
+    times = _times(end, ruler.scale)
+    step = min((b - a for a, b in pairwise(times)), default=1.0)
+    digits = next((d for d in range(12) if all(abs(round(t, d) - t) < step / 1000 for t in times)), 12)
+    # The round time that is meant is the instant's own, however the two are computed.
+    instants = {f"{time:.9f}": time for time in ruler.instants}
+    ticks = [Tick(ruler.x(Moment(instants.pop(f"{time:.9f}", time))), f"{time:.{digits}f}") for time in times]
+    for time in instants.values():
+        tick = Tick(ruler.x(Moment(time)), f"{time:.6g}")
+        if all(abs(tick.x - other.x) > 8 + (width(tick.text + other.text, LETTERS)) / 2 for other in ticks):
+            ticks.append(tick)
+    return tuple(sorted(ticks))
 
 
-def _joined(spans: list[Span]) -> list[Span]:
-    joined: list[Span] = []
-    for span in spans:
-        if joined and joined[-1].state == span.state and joined[-1].end == span.start:
-            joined[-1] = joined[-1]._replace(end=span.end)
-        else:
-            joined.append(span)
-    return joined
+def _numbers(ruler: Ruler) -> tuple[Tick, ...]:
+    """Return the numbers of the steps, as many as there is room for."""
+    places = ruler.numbered
+    room = width(str(len(places)), LETTERS) + 8
+    every = next(n for n in (1, 2, 5, 10, 20, 50, 100, 1000, 10_000, 100_000, 1 << 60) if n * ruler.step >= room)
+    return tuple(Tick(x, str(number)) for number, x in enumerate(places, 1) if number % every == 0)
 
 
 def _legend_and_notes(picture: Picture) -> None:
     """Put under the axes what the colours, marks and arrows stand for, and what has to be said in words."""
-    entries: list[tuple[str, str]] = [(s, name) for s, name in FILL_NAMES.items() if picture.boxes[s]]
+    names = FILL_NAMES if picture.ruler.timed else FILL_NAMES | {"running": "a step of the thread"}
+    entries: list[tuple[str, str]] = [(fill, name) for fill, name in names.items() if picture.boxes[fill]]
     entries += [("held", "holds a lock")] if picture.held else []
     entries += [("depth", "items in a queue")] if picture.depth else []
-    passes = ", or hands over an item" if picture.depth else ""
-    entries += [("arrow", f"starts a thread, or lets it go on{passes}")] if picture.arrows else []
+    entries += [(kind, name) for kind, name in ARROW_NAMES.items() if picture.arrows[kind]]
     entries += [(kind, name) for kind, name in MARK_NAMES.items() if picture.marks[kind]]  # type: ignore[index]
     x, y = PAD, picture.height + 52
     for what, text in entries:

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 
 from ..trace import Span
 from .lettering import width as text_width
+from .ruler import FIRST, Moment, Ruler
 
-PAD = 18.0  # from the axes' left edge to time 0: room for the arrows to threads started at once
 LETTERS, SMALL, TITLE = 12.0, 12.0, 13.0
 BASELINE = 0.36  # of a letter's size: from the middle of a label down to the line it stands on
 ORANGE, GREY, INK = "#B04A00", "#444444", "#222222"
@@ -19,8 +19,9 @@ Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Arrow = tuple[Point, Point]  # tail, head
 # what a bar is filled with: a state, where `blocked` has a fill of its own on a lock
-# and waiting for the end of another thread, the quietest thing that a thread can do, is a hairline
-Fill = Literal["running", "ready", "sleeping", "blocked", "lock", "thread"]
+# and waiting for the end of another thread, the quietest thing that a thread can do, is a hairline.
+# `instant` is the ground under what happens in one instant, which is stretched to show its order.
+Fill = Literal["instant", "running", "ready", "sleeping", "blocked", "lock", "thread"]
 FILL_NAMES: dict[Fill, str] = {
     "running": "running",
     "ready": "ready",
@@ -30,6 +31,9 @@ FILL_NAMES: dict[Fill, str] = {
     "thread": "waits for the end of a thread",
 }
 MarkKind = Literal["read", "write", "stale read", "lost write", "stale write", "error"]
+# A thread starts another one, lets it go on, or hands it an item of a queue.
+ArrowKind = Literal["start", "wake", "item"]
+ARROW_NAMES: dict[ArrowKind, str] = {"start": "starts a thread", "wake": "lets it go on", "item": "hands over an item"}
 
 
 class About(NamedTuple):
@@ -62,6 +66,13 @@ class Label(NamedTuple):
         return left - 2, self.y - self.size * 0.65, left + wide + 2, self.y + self.size * 0.65
 
 
+class Tick(NamedTuple):
+    """A place on the time axis and what it is called."""
+
+    x: float
+    text: str
+
+
 class Row(NamedTuple):
     """A lane's bar; above it is a strip for marks, below it one for the locks held."""
 
@@ -92,21 +103,20 @@ class Picture:
 
     width: float  # of the axes
     height: float
+    ruler: Ruler
     rows: tuple[Row, ...]
     roomy: bool  # there is room for labels beside the bars
     stripes: int = 0  # that the strip for locks has room for
     names: tuple[Label, ...] = ()
     lanes_end: float = 0.0  # below this come the queues
-    scale: float = 1.0  # pixels a second
     end: float = 0.0  # seconds
-    timed: bool = True  # False where steps are shown one after the other, as they take no time
-    ticks: tuple[float, ...] = ()  # seconds
+    ticks: tuple[Tick, ...] = ()
     axis: str = ""
     below: float = 0.0  # room under the axes for the axis, the legend and the notes
     boxes: dict[Fill, list[Box]] = field(default_factory=lambda: defaultdict(list))
     held: list[Box] = field(default_factory=list)
     depth: list[Box] = field(default_factory=list)  # of queues
-    arrows: list[Arrow] = field(default_factory=list)
+    arrows: dict[ArrowKind, list[Arrow]] = field(default_factory=lambda: defaultdict(list))
     stems: list[list[Point]] = field(default_factory=list)  # from a parent to where its child's arrow starts
     circle: list[Arrow] = field(default_factory=list)  # who waits for whom in a deadlock
     torn: list[list[Point]] = field(default_factory=list)
@@ -122,10 +132,25 @@ class Picture:
     @property
     def frame(self) -> tuple[object, ...]:
         """What the background shows: while it is equal, the background can be kept."""
-        return self.width, self.height, self.below, self.scale, self.ticks, self.axis, self.names
+        return self.width, self.height, self.below, self.ticks, self.axis, self.names
 
-    def x(self, time: float) -> float:
-        return PAD + time * self.scale
+    @property
+    def timed(self) -> bool:
+        """False where nothing takes time, and the steps are numbered."""
+        return self.ruler.timed
+
+    @property
+    def scale(self) -> float:
+        """Pixels a second, except in stretched instants."""
+        return self.ruler.scale or 1.0
+
+    def x(self, time: float, index: float = FIRST) -> float:
+        """Where an instant begins, or where a trace event of it is."""
+        return self.ruler.x(Moment(time, index))
+
+    def at(self, index: int) -> float:
+        """Where a trace event is."""
+        return self.ruler.x(self.ruler.event(index))
 
     def place(self, strip: tuple[str, int], wide: float, left: float, right: float) -> float | None:
         """Take the first free piece of so many pixels between left and right; return where it begins."""

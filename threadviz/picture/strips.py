@@ -3,6 +3,7 @@
 from ..story.causality import QueueLife, gil_turns, queue_lives
 from ..trace import Trace
 from .lettering import fit_middle, printable, width
+from .ruler import LAST
 from .shapes import LETTERS, SMALL, Label, Picture, counted
 
 GIL_NAME = "holds the GIL"
@@ -53,7 +54,7 @@ def add_strips(picture: Picture, trace: Trace, top: float, end: float, stop: flo
     Returns sentences on what is left out.
     """
     for turn in gil_turns(trace):
-        left, until = picture.x(turn.start), picture.x(turn.end)
+        left, until = picture.x(turn.start, LAST), picture.x(turn.end)
         picture.boxes["running"].append((left, top + 10, max(until - 2, left + 1), top + GIL - 4))
         name = printable(trace.lanes[turn.lane].name)
         if width(name, SMALL) <= until - left - 4:
@@ -61,7 +62,7 @@ def add_strips(picture: Picture, trace: Trace, top: float, end: float, stop: flo
             picture.labels.append(middle)
     top += _gil_height(trace)
     lives = queue_lives(trace)
-    right = picture.x(end) if stop is None else stop
+    right = picture.x(end, LAST) if stop is None else stop
     for i, life in enumerate(lives[:MOST_QUEUES]):
         _add_strip(picture, life, top + (i + 1) * STRIP, right)
     left_out = len(lives) - MOST_QUEUES
@@ -92,8 +93,8 @@ def _columns(picture: Picture, life: QueueLife, right: float) -> list[tuple[floa
     """Return from where to where (pixels) nothing changes; the least, the most and the last number at its left edge."""
     columns: list[list[float]] = []
     values: list[list[int]] = []
-    for time, depth in life.steps:
-        x = picture.x(time)
+    for (time, depth), index in zip(life.steps, life.events, strict=True):
+        x = picture.x(time, index)
         if values == [[0]] and x == columns[0][0]:
             values = [[depth]]
         elif columns and x - columns[-1][0] < 1:

@@ -28,6 +28,14 @@ class Fill(NamedTuple):
     hatch: Literal["", "dots", "lines"] = ""
 
 
+class Line(NamedTuple):
+    """How an arrow is drawn, and whether the lines that lead to it are dashed, or a dot is where it begins."""
+
+    colour: Colour
+    dashed: bool = False
+    dot: bool = False
+
+
 class Mark(NamedTuple):
     """How a mark looks: the corners of its outline (pixels from its middle), or a circle."""
 
@@ -36,6 +44,7 @@ class Mark(NamedTuple):
     outline: Sequence[Point] | None = None
 
 
+GROUND = "instant"  # lies under all else
 PAPER = Colour("#FFFFFF", "#111111")
 BLACK = Colour("#000000", "#F2F2F2")
 GRID = Colour("#E8E8E8", "#333333")
@@ -49,6 +58,7 @@ LETTERING = {
 SOFT, ALARM = LETTERING[GREY], LETTERING[ORANGE]
 
 FILLS: dict[str, Fill] = {  # in the order of painting
+    GROUND: Fill(Colour("#FBF3DC", "#2E2A1E"), None),
     "sleeping": Fill(Colour("#DDDDDD", "#484848"), Colour("#777777", "#9A9A9A")),
     "blocked": Fill(Colour("#F8E4EF", "#3B2432"), Colour("#CC79A7", "#CC79A7"), "dots"),
     "thread": Fill(Colour("#999999", "#8A8A8A"), None),
@@ -73,13 +83,19 @@ MARKS: dict[str, Mark] = {
     "stale write": Mark(ALARM, ALARM, _CROSS),
     "error": Mark(BLACK, PAPER, _LARGE_CROSS),
 }
-ARROW = "arrow"
+ARROWS: dict[str, Line] = {
+    "start": Line(SOFT, dashed=True),
+    "wake": Line(LETTERING[INK]),
+    "item": Line(Colour("#2B7A6B", "#8CC9BC"), dot=True),
+}
+DASH = 15  # of an arrow in the legend, so much is dashed
 
 
 def check(picture: Picture) -> None:
     """ValueError for what no style tells how to paint: it must not just be missing."""
     legend = {name for name, _ in picture.legend}
-    unknown = (picture.boxes.keys() - FILLS) | (picture.marks.keys() - MARKS) | (legend - {*FILLS, *MARKS, ARROW})
+    unknown = (picture.boxes.keys() - FILLS) | (picture.marks.keys() - MARKS) | (legend - {*FILLS, *MARKS, *ARROWS})
+    unknown |= picture.arrows.keys() - ARROWS
     unknown |= {label.colour for label in picture.labels} - LETTERING.keys()
     if unknown:
         raise ValueError(f"no style tells how to paint {', '.join(sorted(unknown))}")
@@ -103,9 +119,17 @@ def points(picture: Picture, name: str) -> list[Point]:
     return [*picture.marks.get(name, []), *legend]  # type: ignore[call-overload]
 
 
-def arrows(picture: Picture) -> list[Arrow]:
-    """Return the arrows, with that of the legend."""
-    return [*picture.arrows, *(((x, y), (x + 22, y)) for each, (x, y) in picture.legend if each == ARROW)]
+def arrows(picture: Picture, name: str) -> list[Arrow]:
+    """Return the arrows of one kind, with that of the legend."""
+    begin = DASH if ARROWS[name].dashed else 0
+    legend = [((x + begin, y), (x + 22, y)) for each, (x, y) in picture.legend if each == name]
+    return [*picture.arrows.get(name, []), *legend]  # type: ignore[call-overload]
+
+
+def stems(picture: Picture) -> list[list[Point]]:
+    """Return the dashed lines, with that of the legend."""
+    dashed = [name for name, line in ARROWS.items() if line.dashed]
+    return [*picture.stems, *([(x, y), (x + DASH, y)] for each, (x, y) in picture.legend if each in dashed)]
 
 
 def head(arrow: Arrow) -> tuple[Point, Point]:

@@ -10,10 +10,12 @@ from zlib import crc32
 from ..texts import clean
 from .shapes import BASELINE, LETTERS, About, Box, Label, Picture, Point
 from .styles import (
+    ARROWS,
     BLACK,
     FAMILY,
     FILLS,
     GRID,
+    GROUND,
     LETTERING,
     MARKS,
     PAPER,
@@ -25,6 +27,7 @@ from .styles import (
     gone,
     head,
     points,
+    stems,
     swatches,
 )
 from .timeline import TOP, Timeline
@@ -36,6 +39,7 @@ _COLOURS |= {name: style.inside for name, style in FILLS.items()} | {
 }
 _COLOURS |= {f"{name}-edge": style.edge for name, style in FILLS.items() if style.edge}
 _COLOURS |= {f"{name}-edge": style.edge for name, style in MARKS.items()}
+_COLOURS |= {f"{name}-arrow": line.colour for name, line in ARROWS.items()}
 _ANCHOR = {"left": "", "center": ' text-anchor="middle"', "right": ' text-anchor="end"'}
 
 
@@ -74,7 +78,6 @@ def _parts(timeline: Timeline, source: Mapping[int, str]) -> Iterator[str]:
         return f"<title>{escape(tell(about, picture, source))}</title>" if about else ""
 
     yield from _frame(picture)
-    yield _path("soft", [_line(stem) for stem in picture.stems], 0.9)
     for name, style in FILLS.items():
         shown = [_rect(box, told(box)) for box in boxes(picture, name)]
         shown += [_rect(box, "") for box in swatches(picture, name)]
@@ -83,19 +86,24 @@ def _parts(timeline: Timeline, source: Mapping[int, str]) -> Iterator[str]:
             if style.hatch:
                 shown = ['<g fill="url(#tv-', name, ')">', *shown, "</g>"]
             yield f'<g data-fill="{name}" stroke-width=".7"{look}>{"".join(shown)}</g>'
+        if name == GROUND:
+            yield _path("soft", [_line(stem) for stem in stems(picture)], 0.9, ' stroke-dasharray="3 2"')
     if picture.dead is not None:
         dash = ' stroke-dasharray="4 2.5"'
         yield _path("alarm", [_line([(picture.dead, 4.0), (picture.dead, picture.height)])], 1.2, dash)
     if picture.torn:
         yield f'<path{_look("paper")} d="{"".join(_line(gone(edge)) + "z" for edge in picture.torn)}"/>'
         yield _path("black", [_line(edge) for edge in picture.torn], 1.2)
-    shown = []
-    for arrow in arrows(picture):
-        tip = _line([head(arrow)[0], arrow[1], head(arrow)[1]])
-        shown.append(f'<path d="{_line(arrow)}{tip}z">{told(arrow)}</path>')
-    if shown:
-        yield _path("paper", [_line(arrow) for arrow in picture.arrows], 4)
-        yield f'<g data-arrows="" stroke-width="1.2"{_look("soft", "soft")}>{"".join(shown)}</g>'
+    yield _path("paper", [_line(arrow) for kind in picture.arrows.values() for arrow in kind], 4)
+    for name, line in ARROWS.items():
+        shown = []
+        for arrow in arrows(picture, name):
+            tip = _line([head(arrow)[0], arrow[1], head(arrow)[1]])
+            dot = f"M{_pair(arrow[0])}m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0z" if line.dot else ""
+            shown.append(f'<path d="{_line(arrow)}{tip}z{dot}">{told(arrow)}</path>')
+        if shown:
+            look = _look(f"{name}-arrow", f"{name}-arrow")
+            yield f'<g data-arrows="{name}" stroke-width="1.2"{look}>{"".join(shown)}</g>'
     yield from _circle(picture)
     backed = [label.box for label in picture.labels if label.backed]
     yield f'<g opacity=".92"{_look("paper")}>{"".join(_rect(box, "") for box in backed)}</g>' if backed else ""
@@ -127,7 +135,7 @@ def tell(about: About, picture: Picture, source: Mapping[int, str]) -> str:
 
 def _frame(picture: Picture) -> Iterator[str]:
     """The grid and the axis."""
-    xs = [picture.x(tick) for tick in picture.ticks]
+    xs = [tick.x for tick in picture.ticks]
     top, bottom = "0", _n(picture.height)
     yield _path("grid", [f"M{_n(x)} {top}V{bottom}" for x in xs], 0.8)
     yield _path("black", [f"M0 {bottom}H{_n(picture.width)}", *(f"M{_n(x)} {bottom}v4" for x in xs)], 0.8)

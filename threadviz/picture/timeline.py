@@ -1,13 +1,12 @@
 """A timeline: a trace's picture with what stands around it, the names at its left, its title and its axis."""
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from ..trace import Trace
 from .layout import lay_out, left_margin
 from .lettering import fit_middle, printable
-from .shapes import LETTERS, PAD, TITLE, Label, Picture
+from .ruler import PAD
+from .shapes import LETTERS, TITLE, Label, Picture
 
 # A cell of JupyterLab has 833 pixels on a screen of 1280, with the file browser open.
 WIDTH, TOP, RIGHT = 820.0, 34.0, 18.0
@@ -54,12 +53,5 @@ def title_label(picture: Picture, title: str) -> Label:
 
 def _axis(picture: Picture) -> list[Label]:
     below = picture.height + 13
-    ticks = zip(picture.ticks, same_digits(picture.ticks), strict=True)
-    labels = [Label(picture.x(tick), below, text, LETTERS, "center") for tick, text in ticks]
+    labels = [Label(tick.x, below, tick.text, LETTERS, "center") for tick in picture.ticks]
     return [*labels, Label(picture.width / 2, below + 16, picture.axis, LETTERS, "center")]
-
-
-def same_digits(ticks: Sequence[float]) -> list[str]:
-    step = min((b - a for a, b in pairwise(ticks)), default=1.0)
-    digits = next((d for d in range(12) if all(abs(round(t, d) - t) < step / 1000 for t in ticks)), 12)
-    return [f"{tick:.{digits}f}" for tick in ticks]

@@ -35,6 +35,7 @@ class QueueLife:
     name: str
     maxsize: int | None  # None without a bound
     steps: tuple[tuple[float, int], ...]
+    events: tuple[int, ...]  # the index of what made each step; -1 for the first one
     hand_overs: int  # items that one thread put and another one got
 
     @property
@@ -122,17 +123,26 @@ def hand_overs(trace: Trace) -> tuple[HandOver, ...]:
 def queue_lives(trace: Trace) -> tuple[QueueLife, ...]:
     """Return how full each queue was, in the order of their first use."""
     bounds: dict[str, int | None] = {}
-    steps: dict[str, list[tuple[float, int]]] = {}
+    steps: dict[str, list[tuple[float, int, int]]] = {}
     handed: dict[str, int] = {}
-    for event in trace.events:
+    for index, event in enumerate(trace.events):
         if event.kind == "queue":
             bounds[event.what] = int(event.value) if event.value else None
-            steps[event.what], handed[event.what] = [(0.0, 0)], 0
+            steps[event.what], handed[event.what] = [(0.0, 0, -1)], 0
         elif event.kind in ("put", "get"):
-            steps[event.what].append((event.time, int(event.value)))
+            steps[event.what].append((event.time, int(event.value), index))
             other = event.cause is not None and trace.events[event.cause].lane != event.lane
             handed[event.what] += event.kind == "get" and other
-    return tuple(QueueLife(name, bounds[name], tuple(steps[name]), handed[name]) for name in bounds)
+    return tuple(
+        QueueLife(
+            name,
+            bounds[name],
+            tuple((time, items) for time, items, _ in steps[name]),
+            tuple(index for _, _, index in steps[name]),
+            handed[name],
+        )
+        for name in bounds
+    )
 
 
 def shared_attributes(trace: Trace) -> frozenset[str]:

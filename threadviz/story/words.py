@@ -80,8 +80,8 @@ def _fullness(life: QueueLife) -> str:
     bound = f", at most {life.maxsize}" if life.maxsize is not None else ""
     (at, most), (_, end), name = life.most, life.steps[-1], clean(life.name)
     return (
-        f"{name if name.startswith('queue') else f'queue {name}'}{bound}: 0 items at the start, "
-        f"{most} at most (first at {seconds(at)}), {end} at the end; {_count(life.hand_overs, 'hand-over')}"
+        f"{name if name.startswith('queue') else f'queue {name}'}{bound}: 0 items at the start, {most} at most "
+        f"(first at {seconds(at)}), {end} at the end; {_count(life.hand_overs, 'hand-over')}"
     )
 
 
