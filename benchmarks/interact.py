@@ -100,16 +100,17 @@ class Kernel:
         self.manager.shutdown_kernel(now=True)
 
 
-def _holds_png(message: dict[str, Any]) -> bool:
-    """A display with a PNG (the plain way), or a widget's state with a picture among its buffers (ours)."""
+def _holds_picture(message: dict[str, Any]) -> bool:
+    """A display with a PNG (the plain way), or a widget's state with SVG in it (ours)."""
     content = message["content"]
     if message["msg_type"] == "display_data":
         return "image/png" in content["data"]
     if message["msg_type"] != "comm_msg":
         return False
-    if any(bytes(buffer[:4]) == b"\x89PNG" for buffer in message.get("buffers", [])):
+    state = content["data"].get("state", {})
+    if state.get("face", {}).get("svg"):
         return True
-    outputs = content["data"].get("state", {}).get("outputs", ())
+    outputs = state.get("outputs", ())
     return any("image/png" in output.get("data", {}) for output in outputs)
 
 
@@ -117,7 +118,7 @@ def measure(kernel: Kernel, ui: str, comm: str, values: list[object]) -> float:
     kernel.execute(ui)
     identity = kernel.execute(f"print({comm})")
     kernel._drain()
-    taken = [kernel.move(identity, value, _holds_png) for value in values]
+    taken = [kernel.move(identity, value, _holds_picture) for value in values]
     return median(taken[2:])
 
 

@@ -1,6 +1,7 @@
 """Run: what it tells, shows and saves; and what simulate refuses."""
 
 import _thread
+import base64
 import concurrent.futures
 import contextlib
 import queue
@@ -67,7 +68,7 @@ def test_outcome_is_told_in_words():
 
 def test_picture_and_words_are_shown_in_a_notebook():
     data, metadata = tv.simulate(programs.race)._repr_mimebundle_()
-    assert data["image/png"].startswith(b"\x89PNG")
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     assert metadata["image/png"]["alt"] == data["text/plain"]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import html
+import re
 import signal
 import threading
 import time
@@ -29,13 +30,17 @@ def deadlocks(threads=1):
     return "fine"
 
 
+def shown(run):
+    return {name: part for name, part in run.face().items() if part}
+
+
 def test_sliders_stand_at_the_defaults_and_a_movement_runs_again():
     ui = tv.interact(race, workers=(1, 8), sleep=(0.0, 0.5, 0.05))
     assert {name: control.value for name, control in ui.controls.items()} == {"workers": 2, "sleep": 0.1, "seed": 0}
-    before = ui._picture.value
+    before = ui._live.face["svg"]
     ui.controls["workers"].value = 8
     assert ui.run.title == "race(workers=8, sleep=0.1) → 1   simulated, 0.1 s"
-    assert ui._picture.value == ui.run.svg() != before
+    assert ui._live.face == shown(ui.run) and ui._live.face["svg"] != before
 
 
 def test_twenty_queued_movements_are_drawn_at_most_four_times():
@@ -52,7 +57,7 @@ def test_twenty_queued_movements_are_drawn_at_most_four_times():
     ui, draws = asyncio.run(drag())
     assert 1 <= draws <= 4
     assert ui._run.title.startswith("race(workers=22")
-    assert ui._picture.value == ui.run.svg()
+    assert ui._live.face == shown(ui.run)
 
 
 def test_steady_dragging_is_drawn_while_it_goes_on():
@@ -69,13 +74,11 @@ def test_steady_dragging_is_drawn_while_it_goes_on():
 
 def test_stopped_run_leaves_no_old_picture_behind(monkeypatch):
     ui = tv.interact(race, workers=(1, 8))
-    shown = ui._picture.value
     monkeypatch.setattr(
         "threadviz.notebook.interact.simulate", lambda *args, **kwargs: signal.raise_signal(signal.SIGINT)
     )
     ui.controls["workers"].value = 3
-    assert "stopped; move a slider to run it again" in ui._outcome.value
-    assert ui._picture.value != shown and ui._log.value == ""
+    assert (ui._live.said, ui._live.face) == ("stopped; move a slider to run it again", {})
     monkeypatch.undo()
     ui.controls["workers"].value = 4
     assert ui.run.title.startswith("race(workers=4")
@@ -84,11 +87,9 @@ def test_stopped_run_leaves_no_old_picture_behind(monkeypatch):
 def test_value_that_is_refused_leaves_no_old_picture_behind():
     locks = []
     ui = tv.interact(lambda n: len(locks) + n, n=(1, 8))
-    shown = ui._picture.value
     locks.append(threading.Lock())
     ui.controls["n"].value = 3
-    assert html.escape("locks[0] is a Lock made outside <lambda>()") in ui._outcome.value
-    assert ui._picture.value != shown and ui._words.value == ""
+    assert ui._live.said.startswith("locks[0] is a Lock made outside <lambda>()") and not ui._live.face
     locks.clear()
     ui.controls["n"].value = 4
     assert ui.run.result() == 4
@@ -96,8 +97,9 @@ def test_value_that_is_refused_leaves_no_old_picture_behind():
 
 def test_log_is_shown_up_to_a_hundred_lines():
     ui = tv.interact(lambda n: [print(each) for each in range(n)] and None, n=(101, 200))
-    assert "and 50 more lines" in ui._log.value and "\n   0.000  MainThread  99\n" in ui._log.value
-    assert ui._repr_mimebundle_()["text/plain"].endswith("\nand 50 more lines")
+    assert "and 50 more lines" in ui._live.face["log"] and ">   0.000  MainThread  99</div>" in ui._live.face["log"]
+    assert "<summary>138 more lines</summary>" in ui._live.face["log"]
+    assert ui._repr_mimebundle_()[0]["text/plain"].endswith("\nand 50 more lines")
 
 
 def test_stopped_first_run_stops_the_cell(monkeypatch):
@@ -123,7 +125,7 @@ def test_slider_goes_on_after_a_value_that_raises(error):
 
     ui = tv.interact(scenario, n=(1, 3))
     ui.controls["n"].value = 2
-    assert html.escape(f"raises {type(error).__name__}") in ui._outcome.value
+    assert f"raises {type(error).__name__}" in ui._live.said
     ui.controls["n"].value = 3
     assert ui.run.result() == 3
 
@@ -138,7 +140,7 @@ def test_slider_goes_on_after_a_value_that_hangs(monkeypatch):
 
     ui = tv.interact(scenario, n=(1, 3))
     ui.controls["n"].value = 2
-    assert "outcome: stopped" in ui._outcome.value
+    assert ui._live.said == "outcome: stopped"
     ui.controls["n"].value = 3
     assert ui.run.result() == 3
 
@@ -181,13 +183,14 @@ def test_deadlock_and_exception_are_shown_and_the_slider_goes_on():
     ui = tv.interact(deadlocks, threads=(1, 3))
     for value, outcome in ((2, "deadlock"), (3, "deadlock"), (1, "fine")):
         ui.controls["threads"].value = value
-        assert outcome in ui._outcome.value
+        assert outcome in ui._live.said
     assert ui.run.result() == "fine"
 
 
 def test_stored_output_has_the_picture_and_the_words_beside_the_widget():
     ui = tv.interact(programs.first_example)
-    bundle = ui._repr_mimebundle_()
+    bundle, metadata = ui._repr_mimebundle_()
+    assert metadata == {"image/png": {"alt": ui.run.describe() + f"\n{ui.run.log}", "width": 820}}
     assert base64.b64decode(bundle["image/png"]) == ui.run.png()
     assert bundle["text/plain"] == f"{ui.run.describe()}\n{ui.run.log}"
     assert "application/vnd.jupyter.widget-view+json" in bundle
@@ -203,8 +206,9 @@ def test_names_and_lines_are_text_and_never_markup():
         return name
 
     ui = tv.interact(hostile)
-    for part in (ui._outcome, ui._log, ui._words):
-        assert name not in part.value and html.escape(name) in part.value
+    for part in ("svg", "log"):
+        assert name not in ui._live.face[part] and html.escape(name) in ui._live.face[part]
+    assert name in ui._live.said and name in ui._live.face["words"]  # which the page takes as text
 
 
 def test_widgets_lists_and_switches_can_be_controls():
@@ -253,21 +257,20 @@ def test_nothing_runs_for_real_before_the_button_is_pressed(monkeypatch):
     ui = tv.interact(quick, workers=(1, 8))
     ui.controls["workers"].value = 3
     assert ui.for_real.run is None
-    assert len(ui.for_real.children) == 1
+    assert not (ui.for_real._live.face or ui.for_real._live.bars or ui.for_real._live.said)
 
 
 def test_button_runs_on_real_threads_and_counts_the_outcomes():
     ui = tv.interact(quick, workers=(1, 8))
     ui.controls["workers"].value = 3
     ui.for_real.times.value = 4
-    before = ui._picture.value
+    before = ui._live.face["svg"]
     ui.for_real.start.click()
     assert ui.for_real.run.clock == "real"
     assert ui.for_real.run.title.startswith("quick(workers=3, sleep=0.02) → 3   recorded")
     assert ui.for_real.outcomes == {"3": 4}
-    assert ui._picture.value != before  # on the time axis of both
-    assert "4 of 4" in ui.for_real._told.value
-    assert not ui.for_real.start.disabled and ui.for_real.cancel.disabled
+    assert ui._live.face["svg"] != before  # on the time axis of both
+    assert "4 of 4" in ui.for_real._live.bars and ui.for_real._live.face["svg"] and not ui.for_real._live.said
 
 
 def test_moved_slider_forgets_what_was_run_for_real():
@@ -276,7 +279,7 @@ def test_moved_slider_forgets_what_was_run_for_real():
     ui.for_real.start.click()
     ui.controls["workers"].value = 5
     assert ui.for_real.run is None
-    assert len(ui.for_real.children) == 1
+    assert not (ui.for_real._live.face or ui.for_real._live.bars or ui.for_real._live.said)
 
 
 def test_repetition_can_be_cancelled_and_sliders_stay_usable():
@@ -289,8 +292,9 @@ def test_repetition_can_be_cancelled_and_sliders_stay_usable():
         ui.for_real.cancel.click()
         await ui.for_real._task
         done = sum(ui.for_real.outcomes.values())
+        assert ui.for_real._live.said == "cancelled" and f"{done} of {done}" in ui.for_real._live.bars
         ui.for_real.start.click()
-        while ui.for_real.cancel.disabled or sum(ui.for_real.outcomes.values()) < 2:
+        while ui.for_real._live.said != "running…" or sum(ui.for_real.outcomes.values()) < 2:
             await asyncio.sleep(0.01)
         ui.controls["workers"].value = 4
         await ui.for_real._task
@@ -300,7 +304,7 @@ def test_repetition_can_be_cancelled_and_sliders_stay_usable():
     assert 2 <= done < 10
     assert not ui.for_real.outcomes
     assert ui.run.title.startswith("quick(workers=4")
-    assert not ui.for_real.start.disabled
+    assert not ui.for_real.is_repeating
 
 
 def test_button_pressed_right_after_a_movement_runs_what_the_slider_says():
@@ -362,9 +366,9 @@ def test_stop_button_between_two_runs_ends_the_repetitions():
 
     before = signal.getsignal(signal.SIGINT)
     for ui in asyncio.run(use()):
-        assert "<b>stopped</b>" in ui.for_real._told.value
+        assert ui.for_real._live.said == "stopped"
         assert 1 <= sum(ui.for_real.outcomes.values()) < 1000
-        assert not ui.for_real.start.disabled
+        assert not ui.for_real.is_repeating
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -375,7 +379,7 @@ def test_repetition_whose_first_run_is_stopped_says_just_that(monkeypatch):
     ui = tv.interact(quick, workers=(1, 8))
     monkeypatch.setattr("threadviz.notebook.interact.record", stopped)
     ui.for_real.start.click()
-    assert ui.for_real._told.value == "<p><b>stopped</b></p>"
+    assert (ui.for_real._live.said, ui.for_real._live.bars, ui.for_real._live.face) == ("stopped", "", {})
 
 
 def test_run_with_the_values_of_a_movement_is_not_counted_among_those_before(monkeypatch):
@@ -416,8 +420,8 @@ def test_repetition_that_fails_says_so_and_keeps_what_it_has(monkeypatch, error,
 
     monkeypatch.setattr("threadviz.notebook.interact.record", fails_at_the_second)
     ui.for_real.start.click()
-    assert f"<b>{told}</b>" in ui.for_real._told.value and "1 of 1" in ui.for_real._told.value
-    assert not ui.for_real.start.disabled and ui.for_real.cancel.disabled
+    assert ui.for_real._live.said == told and "1 of 1" in ui.for_real._live.bars
+    assert not ui.for_real.is_repeating
 
 
 def test_rare_outcomes_are_counted_together():
@@ -425,7 +429,7 @@ def test_rare_outcomes_are_counted_together():
     ui = tv.interact(lambda: next(numbers))
     ui.for_real.times.value = 14
     ui.for_real.start.click()
-    assert "and 2 more outcomes" in ui.for_real._told.value
+    assert "and 2 more outcomes" in ui.for_real._live.bars
 
 
 def test_button_pressed_twice_starts_one_repetition():
@@ -448,8 +452,8 @@ def test_outcomes_are_text_and_never_markup():
     ui = tv.interact(hostile)
     ui.for_real.times.value = 1
     ui.for_real.start.click()
-    assert "<img" not in ui.for_real._told.value
-    assert html.escape("'<img src=x onerror=alert(1)>'") in ui.for_real._told.value
+    assert "<img" not in ui.for_real._live.bars
+    assert html.escape("'<img src=x onerror=alert(1)>'") in ui.for_real._live.bars
 
 
 def test_both_timelines_have_as_many_pixels_a_second_and_the_same_ticks():
@@ -485,3 +489,64 @@ def test_cores_are_the_simulation_s_alone():
     ui.for_real.times.value = 1
     ui.for_real.start.click()
     assert ui.for_real.outcomes == {"2": 1}
+
+
+def test_what_is_shown_says_where_the_controls_stood():
+    ui = tv.interact(lambda n=2, kind="a": n, n=(1, 8), kind=["a", "b"])
+    number, kind = ui.controls["n"], ui.controls["kind"]
+    seed = ui.controls["seed"]
+    ui.controls["kind"].value = "b"
+    expected = {number.model_id: ["value", 2], kind.model_id: ["index", 1], seed.model_id: ["value", 0]}
+    assert ui._live.at == expected == ui.for_real._at
+
+
+def test_run_is_said_to_go_on_before_it_begins(monkeypatch):
+    ui = tv.interact(quick, workers=(1, 8))
+    seen = []
+
+    def look(*args, **values):
+        seen.append((ui._live.running, ui._live.at[ui.controls["workers"].model_id]))
+        return real(*args, **values)
+
+    real = tv.simulate
+    monkeypatch.setattr("threadviz.notebook.interact.simulate", look)
+    ui.controls["workers"].value = 3
+    assert seen == [(True, ["value", 3])] and not ui._live.running
+
+
+def test_outcome_of_a_scenario_that_returns_nothing_is_not_said():
+    assert tv.interact(lambda: None)._live.said == ""
+    assert tv.interact(lambda: 0)._live.said == "outcome: 0"
+
+
+def test_every_line_of_the_log_knows_its_place_in_the_picture():
+    def talk():
+        for _ in range(3):
+            time.sleep(1)
+            print("tick")
+
+    run = tv.simulate(talk)
+    places = [float(place) for place in re.findall(r'data-x="([\d.]+)"', run.face()["log"])]
+    laid_out = timeline(run.trace, run.title)
+    assert places == pytest.approx([laid_out.left + laid_out.picture.x(second) for second in (1, 2, 3)], abs=0.1)
+
+
+def test_tracks_of_all_sliders_begin_at_the_same_place():
+    ui = tv.interact(race, workers=(1, 8), sleep=(0.0, 0.5, 0.05))
+    assert len({control.style.description_width for control in ui.controls.values()}) == 1
+
+
+def test_run_shows_itself_as_a_live_timeline_with_a_picture_and_words_for_paper():
+    run = tv.simulate(race)
+    bundle, metadata = run._repr_mimebundle_()
+    assert bundle.keys() == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
+    assert base64.b64decode(bundle["image/png"]) == run.png()
+    assert bundle["text/plain"] == metadata["image/png"]["alt"] == run.describe()
+
+
+def test_javascript_of_the_timeline_is_short_and_needs_no_build_step():
+    from threadviz.picture.live import LiveTimeline
+
+    source = LiveTimeline._esm
+    assert len(source.splitlines()) <= 200 and max(map(len, source.splitlines())) <= 120
+    assert "import " not in source and "http:" not in source.replace("http://www.w3.org/2000/svg", "")

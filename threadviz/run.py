@@ -10,7 +10,7 @@ from .calls import outcome_text, sentence
 from .errors import Deadlock
 from .learner.code import texts_of_lines
 from .picture import svg
-from .picture.timeline import WIDTH, timeline
+from .picture.timeline import timeline
 from .stage.output import LogLine
 from .stage.stage import Finished
 from .story import words
@@ -139,13 +139,25 @@ class Run:
 
         return figure.saved(timeline(self.trace, self.title))
 
-    def svg(self, beside: "Run | None" = None) -> str:
-        """The timeline as an SVG document, with the picture in words as its description.
+    def svg(self) -> str:
+        """The timeline as an SVG document, with the picture in words as its description."""
+        return svg.paint(timeline(self.trace, self.title), self.describe(), self.source)
+
+    def face(self, beside: "Run | None" = None) -> dict[str, str]:
+        """What a live timeline shows of the run: its picture, its log and its words.
 
         The time axis is that of `beside`, too, where one is given: the two can stand one under the other.
         """
-        other = beside.trace if beside is not None else None
-        return svg.paint(timeline(self.trace, self.title, other), self.describe(), self.source)
+        from .picture.live import log_html  # here and below: ipywidgets
+
+        laid_out = timeline(self.trace, self.title, beside.trace if beside is not None else None)
+        places = [laid_out.left + x for x in laid_out.picture.outputs]
+        return {
+            "svg": svg.paint(laid_out, source=self.source),
+            "log": log_html([str(line) for line in self.log], places),
+            "words": self.describe(),
+            "summary": "The picture in words",
+        }
 
     def describe(self) -> str:
         """The picture in words, with what ended the run and how to run it again where something went wrong."""
@@ -185,8 +197,11 @@ class Run:
         return self.describe()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        text = self.describe()
-        return {"image/png": self.png(), "text/plain": text}, {"image/png": {"alt": text, "width": round(WIDTH)}}
+        from .picture.live import LiveTimeline
+
+        live = LiveTimeline()
+        live.show(self.face() | {"log": ""})  # which whoever made the run shows, if anybody does
+        return live.bundle(self.png(), self.describe())
 
 
 def check_ending(path: Path) -> None:

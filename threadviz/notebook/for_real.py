@@ -1,7 +1,6 @@
 """The panel of `interact` that runs the scenario on real threads: once beside the simulated run, then many times."""
 
 import asyncio
-import html
 import signal
 import threading
 from collections import Counter
@@ -11,10 +10,10 @@ from typing import Any
 
 import ipywidgets
 
+from ..picture.live import LiveTimeline, outcomes_html
 from ..run import Run
 
 TIMES = 20
-_BAR = 240  # CSS pixels of the longest bar
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -80,38 +79,46 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
         self._record = record
         self._beside = beside
         self._task: asyncio.Task[None] | None = None
-        self._cancelled = self._stopped = False
+        self._ended = ""  # how the repetition was ended before its time
         self._home = running_loop()
+        self._at: dict[str, Any] = {}
+        self._face: dict[str, str] = {}  # of the first run
         self.run: Run | None = None
         self.outcomes: Counter[str] = Counter()
+        # Neither button is ever disabled: the one that was pressed would lose the focus.
         self.start = ipywidgets.Button(description="run for real", tooltip="on real threads, in real time", icon="play")
-        self.times = ipywidgets.BoundedIntText(TIMES, 1, 1000, description="times", layout={"width": "150px"})
-        self.cancel = ipywidgets.Button(description="cancel", disabled=True)
-        self._progress = ipywidgets.IntProgress(0, 0, TIMES, layout={"width": "200px", "visibility": "hidden"})
-        self._picture = ipywidgets.HTML()
-        self._told = ipywidgets.HTML()
+        self.times = ipywidgets.BoundedIntText(TIMES, 1, 1000, description="times", layout={"width": "130px"})
+        self.times.style.description_width = "initial"
+        self.cancel = ipywidgets.Button(description="cancel", tooltip="end the runs on real threads")
+        self._live = LiveTimeline()
         self.start.on_click(lambda _: self._press())
         self.cancel.on_click(lambda _: self._cancel())
-        self._row = ipywidgets.HBox([self.start, self.times, self.cancel, self._progress])
-        super().__init__([self._row])
+        super().__init__([ipywidgets.HBox([self.start, self.times, self.cancel]), self._live])
 
-    def clear(self) -> None:
-        """Forget what was run: it no longer belongs to where the controls stand."""
-        self._cancel()
+    def clear(self, at: dict[str, Any]) -> None:
+        """Forget what was run: it no longer belongs to where the controls stand, which is `at`."""
+        self._end("moved")
+        self._at = at
         self.run = None
         self.outcomes.clear()
-        self._progress.layout.visibility = "hidden"
-        self.children = (self._row,)
+        self._live.show({})
+
+    @property
+    def is_repeating(self) -> bool:
+        return self._task is not None and not self._task.done()
 
     def stop(self) -> None:
         """End the repetition after the run that goes on, and say that it was stopped."""
-        self._cancelled = self._stopped = True
+        self._end("stopped")
 
     def _cancel(self) -> None:
-        self._cancelled = True
+        self._end("cancelled")
+
+    def _end(self, why: str) -> None:
+        self._ended = self._ended or why
 
     def _press(self) -> None:
-        if handed_over(self._home, self._press) or (self._task is not None and not self._task.done()):
+        if handed_over(self._home, self._press) or self.is_repeating:
             return
         loop = running_loop()
         if loop is not None:
@@ -121,57 +128,32 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
 
     async def _repeat(self) -> None:
         self._settle()
-        self.clear()
-        self._cancelled = self._stopped = False
+        self.clear(self._at)
+        self._ended = ""
         times = self.times.value
-        self._progress.value, self._progress.max = 0, times
-        self._progress.layout.visibility = "visible"
-        self.start.disabled, self.cancel.disabled = True, False
         try:
+            self._live.at = self._at
             with _stop_button.heard_by(self):
-                while sum(self.outcomes.values()) < times and not self._cancelled:
+                while sum(self.outcomes.values()) < times and not self._ended:
+                    self._tell("running…")
                     self._once()
                     await asyncio.sleep(0.01)  # the controls are heard between two runs
                     self._settle()  # a movement ends the repetition, before a run with the new values is counted
-            if self._stopped:
-                self._tell("stopped")
+            if self._ended != "moved":
+                self._tell(self._ended)
         except KeyboardInterrupt:
             self._tell("stopped")
         except Exception as error:
             self._tell(f"{type(error).__name__}: {error}")
-        finally:
-            self.start.disabled, self.cancel.disabled = False, True
 
     def _once(self) -> None:
         run = self._record()
         self.outcomes[run.outcome] += 1
         if self.run is None:
             self.run = run
-            self._picture.value = run.svg(self._beside(run))
-        self._progress.value = sum(self.outcomes.values())
-        self._tell("")
+            self._face = run.face(self._beside(run)) | {"log": "", "summary": "The recorded picture in words"}
 
-    def _tell(self, problem: str) -> None:
-        said = f"<p><b>{html.escape(problem)}</b></p>" if problem else ""
-        shown: tuple[Any, ...] = (self._row, self._told)
-        if self.run is not None:
-            said += self._outcomes() + (
-                "<details><summary>The recorded picture in words</summary>"
-                f"<pre>{html.escape(self.run.describe())}</pre></details>"
-            )
-            shown = (self._row, self._picture, self._told)
-        self._told.value = said
-        self.children = shown
-
-    def _outcomes(self) -> str:
-        """A bar each, the most frequent first."""
-        runs = sum(self.outcomes.values())
-        most = max(self.outcomes.values())
-        rows = "".join(
-            f"<tr><td>{html.escape(outcome)}</td><td><div style='background: #0072B2; height: 1em; "
-            f"width: {_BAR * count // most}px'></div></td><td>{count} of {runs}</td></tr>"
-            for outcome, count in self.outcomes.most_common(12)
-        )
-        if len(self.outcomes) > 12:
-            rows += f"<tr><td>and {len(self.outcomes) - 12} more outcomes</td></tr>"
-        return f"<table role='status'><caption>outcomes of {runs} runs on real threads</caption>{rows}</table>"
+    def _tell(self, said: str) -> None:
+        """Say how it goes on, and show what there is: the outcomes first, as the picture may fill the screen."""
+        counted = outcomes_html(self.outcomes.most_common(), "runs on real threads")
+        self._live.show(self._face if self.run is not None else {}, said, counted)

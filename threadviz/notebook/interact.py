@@ -1,8 +1,6 @@
 """`interact`: sliders that run a scenario again at every movement, with its timeline, log and outcome."""
 
 import asyncio
-import base64
-import html
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +9,8 @@ import ipywidgets
 
 from ..calls import check_scenario
 from ..errors import ThreadvizError
+from ..picture.lettering import width
+from ..picture.live import LiveTimeline
 from ..run import Run
 from ..verbs import RESERVED, record, simulate
 from .for_real import ForReal, handed_over, running_loop
@@ -18,6 +18,7 @@ from .for_real import ForReal, handed_over, running_loop
 SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
 PATIENCE = 0.1  # seconds, real: a movement that is always followed by newer ones is drawn after so long
 _LOG_LINES = 100
+_LABEL = 190  # CSS pixels that the name of a control takes at most
 
 
 def interact(scenario: Callable[..., Any], /, **abbreviations: Any) -> "Interaction":
@@ -84,8 +85,6 @@ def _control(name: str, key: str, abbreviation: Any, default: Any) -> ipywidgets
         raise ValueError(f"{abbreviation!r} cannot be a control for {key!r} of {name}(); write (min, max) or a list")
     if isinstance(control, ipywidgets.DOMWidget):
         control.description = control.description or key
-        control.style = {"description_width": "initial"}
-        control.layout.width = "330px"
     return control
 
 
@@ -111,13 +110,12 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         self.draws = 0
         seed = ipywidgets.IntSlider(0, 0, 20, description="shuffle the order (0: no)")
         self.controls = {**controls, "seed": _control("interact", "seed", seed, inspect.Parameter.empty)}
-        self._outcome = ipywidgets.HTML()
-        self._picture = ipywidgets.HTML()
-        self._log = ipywidgets.HTML()
-        self._words = ipywidgets.HTML()
+        self._live = LiveTimeline()
         seen = [control for control in self.controls.values() if isinstance(control, ipywidgets.DOMWidget)]
-        rows = ipywidgets.HBox(seen, layout={"flex_flow": "row wrap"})
-        super().__init__([rows, self._outcome, self._picture, self._log, self._words, self.for_real])
+        _align(seen)
+        rows = ipywidgets.HBox(seen, layout={"flex_flow": "row wrap", "max_width": "100%"})
+        super().__init__([rows, self._live, self.for_real])
+        self.add_class("threadviz-interact")
         for control in self.controls.values():
             control.observe(self._moved, "value")
         self._redraw()
@@ -152,18 +150,20 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         if self._busy:  # a movement in the middle of a run: the run's own redraw comes first
             return
         self._busy = True
-        self.for_real.clear()
+        at = self._at()
+        self._live.begin(at)
+        self.for_real.clear(at)
         try:
             seed = self.controls["seed"].value or None
             self._show(simulate(self._scenario, seed=seed, **self._values()))
         except KeyboardInterrupt:
             if self._run is None:  # the very first run: there is no widget yet, and the cell itself is stopped
                 raise
-            self._show_nothing("stopped; move a slider to run it again")
+            self._live.show({}, "stopped; move a slider to run it again")
         except (ThreadvizError, TypeError, ValueError) as error:
             if self._run is None:
                 raise
-            self._show_nothing(str(error))
+            self._live.show({}, str(error))
         finally:
             self._busy = False
 
@@ -175,35 +175,38 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
             values["cores"] = values["cores"] or None
         return values
 
+    def _at(self) -> dict[str, Any]:
+        """Where the controls stand, as the page has it: by the model's id, the name of what is synchronized."""
+        at = {}
+        for control in self.controls.values():
+            if isinstance(control, ipywidgets.Widget):
+                name = next((name for name in ("index", "value") if name in control.keys), None)
+                if name is not None and control.trait_metadata(name, "to_json") is None:
+                    at[control.model_id] = [name, control.get_state(name)[name]]
+        return at
+
     def _beside(self, recorded: Run) -> Run:
         """Draw the simulated run on the time axis of a recorded one, too."""
-        self._picture.value = self.run.svg(recorded)
+        self._live.show(self.run.face(recorded), self._live.said)
         return self.run
-
-    def _say(self, text: str) -> None:
-        large = "font-size: 1.5em; font-weight: bold"
-        self._outcome.value = f'<div role="status" style="{large}">{html.escape(text)}</div>'
-
-    def _show_nothing(self, why: str) -> None:
-        """An old picture must not stand under a new setting."""
-        self._say(why)
-        self._picture.value = self._log.value = self._words.value = ""
 
     def _show(self, run: Run) -> None:
         self._run = run
         self.draws += 1
-        self._picture.value = run.svg()
-        self._say(f"outcome: {run.outcome}")
-        self._log.value = _pre(_log_text(run)) if run.log else ""
-        self._words.value = f"<details><summary>The picture in words</summary>{_pre(run.describe())}</details>"
+        self._live.show(run.face(), "" if run.outcome == "None" else f"outcome: {run.outcome}")
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         run = self.run
         text = run.describe() + (f"\n{_log_text(run)}" if run.log else "")
-        bundle["text/plain"] = text
-        bundle["image/png"] = base64.b64encode(run.png()).decode("ascii")
-        return bundle
+        return self._live.bundle(run.png(), text, self)
+
+
+def _align(controls: list[ipywidgets.DOMWidget]) -> None:
+    """Let the tracks of all sliders begin at the same place, in two columns."""
+    wide = min(max((width(control.description, 13) + 10 for control in controls), default=0), _LABEL)
+    for control in controls:
+        control.style.description_width = f"{wide:.0f}px"
+        control.layout.width = "400px"
 
 
 def _plain(value: Any) -> Any:
@@ -216,8 +219,3 @@ def _log_text(run: Run) -> str:
     if len(run.log) > _LOG_LINES:
         lines.append(f"and {len(run.log) - _LOG_LINES} more lines")
     return "\n".join(lines)
-
-
-def _pre(text: str) -> str:
-    style = "max-height: 16em; overflow: auto; line-height: 1.3; margin: 0; white-space: pre-wrap"
-    return f'<pre style="{style}">{html.escape(text)}</pre>'

@@ -222,6 +222,8 @@ def _sheet() -> str:
     return (
         f".tv{{color-scheme:light dark;{''.join(f'--tv-{_css(name)}:{value};' for name, value in named.items())}}}"
         f"{light}{{color-scheme:light}}{dark}{{color-scheme:dark}}.tv text{{white-space:pre}}"
+        # what lies over a shape and is none itself lets the pointer through
+        ".tv *{pointer-events:none}.tv :is([data-fill],[data-mark],[data-arrows]) *{pointer-events:auto}"
         # a line is too thin to be pointed at
         ".tv [data-fill=thread] rect{stroke:transparent;stroke-width:12;pointer-events:all}"
     )
