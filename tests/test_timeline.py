@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from io import BytesIO
 from itertools import combinations, pairwise, product
 from pathlib import Path
@@ -234,11 +235,31 @@ def test_thread_that_only_ever_sleeps_does_not_seem_to_run():
     for times in (100, 200, 1000):
         picture = lay_out(traces.in_turns(times, 0.0), 700)
         ran = sum(right - left for left, _, right, _ in picture.boxes["running"])
-        assert 0 < ran < 0.03 * 700
+        assert ran < 0.03 * 700
         slept = sum(right - left for left, _, right, _ in picture.boxes["sleeping"])
         assert slept == pytest.approx(picture.x(times) - picture.x(0))
         (note,) = [note for note in picture.notes if "merged" in note]
         assert int(note.split()[0]) > 0.9 * times
+
+
+def test_moments_of_running_close_to_one_another_all_look_alike_or_are_all_left_out():
+    for times, wide in ((4, 3), (14, 1.5), (20, 1.5), (60, None)):
+        spans = [Span(state, k, k + (state == "sleeping")) for k in range(times) for state in ("running", "sleeping")]
+        rest = Span("sleeping", times, 70)
+        picture = lay_out(Trace((Lane("A", (*spans, rest)),), duration=70), 700)
+        widths = {round(right - left, 6) for left, _, right, _ in picture.boxes["running"]}
+        assert widths == ({wide} if wide else set())
+        assert len(picture.boxes["running"]) == (times if wide else 0)
+        told = [] if wide else [f"{times} intervals narrower than a pixel are merged"]
+        assert picture.notes == told
+
+
+def test_lock_that_is_held_again_and_again_for_a_moment_is_a_row_of_dots_and_counted():
+    held = tuple(Held("lock", k / 1000, (k + 0.1) / 1000) for k in range(500))
+    picture = lay_out(Trace((Lane("A", (Span("running", 0, 0.5),), held),), duration=0.5), 700)
+    black = sum(right - left for left, _, right, _ in picture.held)
+    assert 0.1 < black / (picture.x(0.5) - picture.x(0)) < 0.35
+    assert "holds lock 500 times" in [label.text for label in picture.labels]
 
 
 def test_a_few_moments_of_running_are_all_shown_even_close_to_one_another():
@@ -288,9 +309,10 @@ def test_one_thing_that_is_left_out_is_told_in_the_singular():
     assert "1 more arrow is not drawn" in lay_out(Trace(lanes, tuple(events), 50), 700).notes
     assert "1 of 41 threads is not shown" in lay_out(traces.many(41), 700).notes
     assert "1 more queue not shown" in lay_out(traces.queues(5), 700).notes
-    starts = 0, 0.1, 0.2, 0.3, 0.4  # the fifth tick of a crowd
-    crowd = [Span(state, a, b) for a, b in pairwise(starts) for state, b in (("running", a), ("sleeping", b))]
-    lane = Lane("A", (*crowd, Span("running", 0.4, 0.4), Span("sleeping", 0.4, 7)))
+    crowd: list[Span] = []  # the fifth of which may not be widened
+    for start in (0, 0.1, 0.2, 0.3, 0.4):
+        crowd += [Span("running", start, start + 0.001), Span("sleeping", start + 0.001, start + 0.1)]
+    lane = Lane("A", (*crowd, Span("sleeping", 0.5, 7)))
     assert lay_out(Trace((lane,), duration=7), 700).notes == ["1 interval narrower than a pixel is merged"]
     begin, read = TraceEvent(0, 1, "begin"), TraceEvent(0, 1, "read", "value")
     for reads in range(1, 50):
@@ -400,6 +422,22 @@ def test_lost_update_is_crossed_and_told():
 def test_right_run_has_no_cross():
     picture = lay_out(traces.locked(), 700)
     assert {kind for kind, points in picture.marks.items() if points} == {"read", "write"}
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7, 8, 13, 14, 20, 30])
+@pytest.mark.parametrize("wide", [500, 660])
+def test_value_of_every_mark_stands_beside_it_however_many_workers_there_are(workers, wide):
+    picture = lay_out(traces.race(workers), wide)
+    for kind, value in (("read", 0), ("stale read", 0), ("write", 1), ("lost write", 1), ("stale write", 1)):
+        for x, y in picture.marks[kind]:
+            (label,) = [
+                label
+                for label in picture.labels
+                if label.y == y and (0 < label.x - x < 14 or -14 < label.box[2] - x < 0)
+            ]
+            assert str(value) in label.text
+    alone = [label for label in picture.labels if label.text in ("0", "1")]
+    assert bool(alone) == ("what stands alone beside a mark is the value that is read or written" in picture.notes)
 
 
 def test_many_workers_get_marks_and_one_sentence():
@@ -604,6 +642,19 @@ def test_name_of_a_lock_stands_at_its_stripe_or_nowhere():
         assert len(arrows_of(picture)) == 2
         for label in picture.labels:
             assert label.text != "holds lock" or label.x <= picture.held[0][2] + 20
+
+
+def test_picture_of_many_lock_operations_at_one_instant_takes_no_more_than_linear_time():
+    def seconds(pairs):
+        kinds = ("acquire", "release") * pairs
+        events = tuple(TraceEvent(0, k % 2, kind, "lock") for k, kind in enumerate(kinds))
+        lanes = tuple(Lane(name, (), (Held("lock", 0, 0),) * (pairs if name == "A" else 0)) for name in "AB")
+        begin = time.process_time()
+        lay_out(Trace(lanes, events), 700)
+        return time.process_time() - begin
+
+    few = min(seconds(2_000) for _ in range(3))
+    assert seconds(20_000) < 40 * few
 
 
 def test_texts_are_shortened_to_the_room_they_have():

@@ -1,45 +1,28 @@
-"""What a lane shows of itself: its states, the locks it holds, how it ended."""
+"""What a lane shows of itself: its states, and how it ended."""
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from math import inf
-from typing import NamedTuple
 
 from ..story.causality import endless_wait
-from ..trace import Held, Span, Trace, TraceEvent, Wait
+from ..trace import Lane, Span, Trace, TraceEvent, Wait
 from .lettering import fit, printable, width
-from .ruler import LAST, Moment, Ruler
+from .ruler import Moment, Ruler
 from .shapes import FILL_NAMES, INK, LETTERS, SMALL, About, Fill, Label, Picture, Row, fill
 
-TICK, STRIPE, STRIPES = 3.0, 4.0, 3
+TICK, THIN = 3.0, 1.5
 STEP_BOX = 18.0  # width of a step where nothing takes time, at most
 HAIR = 1.5  # height of the line that waits for the end of a thread are
+LEAST_ALONE = 3.0  # of a span that has a box of its own beside another one of its kind
 OUTLINE = 0.9  # width of a box's outline, half of which stands outside
 APART, FEW = 20.0, 4  # of what is shown wider than it is, so many may begin closer to one another than this
-ASIDE = 12.0  # from the end of a stripe to its name, at most
+SOME = 24  # so many thin ticks may, if there is room between them; of more none is shown, as all must look alike
 LEAST_CUT = 14  # letters that a label keeps which is cut
 LEAST_WORD = 4  # letters of a word that stands for its label: "waits" and "work" do, "off" of "off the CPU" does not
 
 
 WAITS = ("blocked", "ready")
-
-
-class Holding(NamedTuple):
-    """An interval in which one thread held the same locks all the time."""
-
-    start: Moment
-    end: Moment
-    locks: tuple[str, ...]
-
-
-class Stripe(NamedTuple):
-    """As a holding, in pixels."""
-
-    start: float
-    end: float
-    locks: tuple[str, ...]
 
 
 def add_bar(picture: Picture, row: Row, trace: Trace, stop: float, let_go: Mapping[float, str]) -> int:
@@ -54,6 +37,7 @@ def add_bar(picture: Picture, row: Row, trace: Trace, stop: float, let_go: Mappi
     if not ruler.timed:
         for index in ruler.steps(row.lane, 0.0):
             bar.step(trace.events[index], picture.at(index))
+    widths = _tick_widths([picture.x(time) for time in _moments_of_running(lane, ruler, row.lane)])
     for span in lane.spans:
         for_ever = span is endless
         if not (ruler.timed or for_ever):
@@ -62,11 +46,10 @@ def add_bar(picture: Picture, row: Row, trace: Trace, stop: float, let_go: Mappi
         right = stop if for_ever else ruler.x(ruler.first(row.lane, span.end))
         if span.start == span.end and not for_ever:
             if span.state == "running":
-                steps = ruler.steps(row.lane, span.start)
-                for index in steps:
-                    bar.tick(span, picture.at(index), picture.at(steps[0]))
-                if not steps:
-                    bar.tick(span, right, right)
+                for index in ruler.steps(row.lane, span.start):
+                    bar.tick(span, picture.at(index), TICK)
+                if not ruler.steps(row.lane, span.start):
+                    bar.tick(span, right, widths.get(picture.x(span.start), 0.0))
         elif right - left < 1:
             bar.narrow(span, left, right)
         else:
@@ -102,6 +85,27 @@ def _taken(trace: Trace, ruler: Ruler, wait: Wait, time: float) -> Moment:
     return taken
 
 
+def _moments_of_running(lane: Lane, ruler: Ruler, index: int) -> list[float]:
+    """Return when a lane runs for no time in instants that are not stretched for it; seconds."""
+    times = [span.start for span in lane.spans if span.state == "running" and span.start == span.end]
+    return [time for time in times if not ruler.steps(index, time)]
+
+
+def _tick_widths(xs: list[float]) -> dict[float, float]:
+    """Return how wide the ticks at these places may be (pixels): those close to one another all alike, or none."""
+    xs = sorted(set(xs))
+    widths: dict[float, float] = {}
+    crowd: list[float] = []
+    for x in [*xs, inf]:
+        if crowd and x - crowd[-1] >= APART:
+            room = min((b - a for a, b in pairwise(crowd)), default=APART)
+            few, some = len(crowd) <= FEW and room >= 2 * TICK, len(crowd) <= SOME and room >= 4 * THIN
+            widths |= dict.fromkeys(crowd, TICK if few else THIN if some else 0.0)
+            crowd = []
+        crowd.append(x)
+    return widths
+
+
 def half_a_tick(ruler: Ruler) -> float:
     """Return half the width of what takes no time; where nothing does, it is as wide as a step allows."""
     return TICK / 2 if ruler.timed else min(max(ruler.step - 4, 1.0), STEP_BOX) / 2
@@ -116,6 +120,7 @@ class _Bar:
         self._narrow: list[tuple[Span, float, float]] = []
         self._owed: dict[Fill, float] = defaultdict(float)  # pixels of narrow spans that are not shown yet
         self._last, self._crowd = -APART, 0  # of what is shown wider than it is, or would be, close to one another
+        self._tick = -APART
         self.merged = 0
 
     def box(self, state: Fill, left: float, right: float, about: About) -> None:
@@ -129,25 +134,30 @@ class _Bar:
     def just(self, state: Fill, left: float, right: float, about: About) -> None:
         """Add a box that looks no wider than it is: the outline of running has the colour of what is in it."""
         inside = OUTLINE / 2 if state == "running" and right - left < APART / 2 else 0.0
+        boxes = self._boxes[state]
+        if boxes and right - left < LEAST_ALONE and boxes[-1][1:3] == (self._row.top, left):
+            # outlines side by side would be a darker fill
+            before = self._about[boxes[-1]]
+            if before.what == about.what:
+                del self._about[boxes[-1]]
+                left, about = boxes.pop()[0], before._replace(end=about.end)
         self.box(state, left + inside, right - inside, about)
 
-    def tick(self, span: Span, x: float, first: float) -> None:
-        """Show where the thread runs for no time; `first` is where it begins to, in a stretched instant."""
-        if x - self._last < 1:
-            return  # under the tick before
-        if x > first and x - self._last >= TICK or self._may_widen(x):
-            about = About(self._name, _doing(span), span.start, span.end, span.line)
-            self.box("running", x - TICK / 2, x + TICK / 2, about)
-            self._last = x
-        else:
+    def tick(self, span: Span, x: float, wide: float) -> None:
+        """Show where the thread runs for no time, if that may be seen at all."""
+        if wide == 0:
             self.merged += 1
+        elif x - self._tick >= 1:  # else it is under the tick before
+            about = About(self._name, _doing(span), span.start, span.end, span.line)
+            self.box("running", x - wide / 2, x + wide / 2, about)
+            self._tick = x
 
     def step(self, event: TraceEvent, x: float) -> None:
         """Show a step of a run in which nothing takes time."""
-        if x - self._last < 1:
+        if x - self._tick < 1:
             self.merged += 1
             return
-        self._last = x
+        self._tick = x
         half = half_a_tick(self._ruler)
         about = About(self._name, f"running: {event.kind} {event.what}".rstrip(), event.time, event.time, event.line)
         self.box("running", x - half, x + half, about)
@@ -219,123 +229,6 @@ def _label_that_fits(label: str, room: float, size: float) -> str:
     if not text or text[-1] != "…" or (len(text) > LEAST_CUT and word == label):
         return text
     return word if len(word) >= LEAST_WORD and width(word, size) <= room else ""
-
-
-def holdings(trace: Trace, ruler: Ruler, lanes: int) -> list[list[Holding]]:
-    """Cut the time, for each of the first lanes, into pieces in which it holds the same locks."""
-    got: dict[tuple[int, str, float], list[int]] = defaultdict(list)
-    got_by_any: dict[str, list[int]] = defaultdict(list)
-    freed: dict[tuple[str, float], list[int]] = defaultdict(list)
-    for index, event in enumerate(trace.events):
-        if event.kind == "acquire":
-            got[event.lane, event.what, event.time].append(index)
-            got_by_any[event.what].append(index)
-        elif event.kind == "release":
-            freed[event.what, event.time].append(index)
-
-    def hold(lane: int, held: Held) -> tuple[Moment, Moment, str]:
-        since, until = got[lane, held.lock, held.start], freed[held.lock, held.end]
-        start = ruler.event(since.pop(0)) if since else ruler.first(lane, held.start)
-        after = [k for k in until if (held.end, k) > start]
-        acquires = got_by_any[held.lock]
-        again = bisect_right(acquires, start.event)
-        if after and again < len(acquires) and acquires[again] < after[0]:
-            # taken twice before it is let go: there are two locks of this name, and a thread lets its own go
-            after = [k for k in after if trace.events[k].lane == lane] or after
-        if after:
-            end = ruler.event(after[0])
-            until.remove(after[0])
-        else:
-            never = held.end >= trace.lanes[lane].end
-            end = Moment(held.end, LAST) if never else ruler.last(lane, held.end)
-        return start, max(start, end), held.lock
-
-    return [
-        _pieces([hold(lane, held) for held in sorted(trace.lanes[lane].held, key=lambda held: (held.start, held.end))])
-        for lane in range(lanes)
-    ]
-
-
-def _pieces(holds: list[tuple[Moment, Moment, str]]) -> list[Holding]:
-    pieces = [Holding(start, end, (lock,)) for start, end, lock in holds if start == end]
-    holds = sorted(hold for hold in holds if hold[0] < hold[1])
-    now: list[tuple[Moment, Moment, str]] = []
-    at = 0
-    for start, end in pairwise(sorted({moment for hold in holds for moment in hold[:2]})):
-        now = [hold for hold in now if hold[1] > start]
-        while at < len(holds) and holds[at][0] <= start:
-            now.append(holds[at])
-            at += 1
-        if now:
-            pieces.append(Holding(start, end, tuple(lock for _, _, lock in now)))
-    return sorted(pieces)
-
-
-def add_held(picture: Picture, row: Row, pieces: list[Holding], at: int, stop: float) -> int:
-    """Add the locks a lane holds: a stripe each, and their names where there is room.
-
-    Return how many times the lane holds nothing for so short a time that no gap shows it.
-    """
-    shown, named, hidden = _in_pixels(picture, pieces, stop)
-    for left, right, locks in shown:
-        for stripe in range(min(len(locks), STRIPES)):
-            top = row.bottom + 2 + stripe * (STRIPE + 1)
-            picture.held.append((left, top, right, top + STRIPE))
-    told: tuple[str, ...] = ()
-    for i, (left, right, locks) in enumerate(named):
-        limit = named[i + 1].start if i + 1 < len(named) else picture.width
-        if picture.roomy and locks != told and limit - left > ASIDE:
-            y = row.bottom + 2 + picture.stripes * (STRIPE + 1) + 6
-            for text in _told_as(locks, told):
-                wide = width(text, SMALL) + 6
-                # a name that begins far from its stripe would seem to belong to another
-                x = picture.place(("below", at), wide, left, min(limit, right + ASIDE + wide))
-                if x is not None:
-                    picture.labels.append(Label(x + 4, y, text, SMALL))
-                    told = locks
-                    break
-    return hidden
-
-
-def _in_pixels(picture: Picture, pieces: list[Holding], stop: float) -> tuple[list[Stripe], list[Stripe], int]:
-    """Return the stripes to draw, those to name, and how many gaps between them are too narrow to be seen.
-
-    Where a piece that is too narrow to be seen goes over into another one, only the other one is named.
-    """
-    shown: list[Stripe] = []
-    named: list[Stripe] = []
-    hidden, before, named_wide = 0, Moment(0.0), 0.0
-    for start, end, locks in pieces:
-        left, right = picture.ruler.x(start), picture.ruler.x(end)
-        if picture.dead is not None and end.event == LAST and right >= picture.dead:
-            right = stop
-        wide, right = right - left, max(right, left + TICK)
-        touches = bool(shown) and left <= shown[-1].end
-        hidden += touches and start > before
-        before = end
-        if touches and shown[-1].locks == locks:
-            shown[-1] = Stripe(shown[-1].start, max(shown[-1].end, right), locks)
-        else:
-            shown.append(Stripe(left, right, locks))
-        same = touches and not set(named[-1].locks).isdisjoint(locks)
-        if same and (named[-1].locks == locks or min(wide, named_wide) < 1):
-            better = (wide >= 1, len(locks)) > (named_wide >= 1, len(named[-1].locks))
-            told = locks if better else named[-1].locks
-            named[-1] = Stripe(named[-1].start, max(named[-1].end, right), told)
-            named_wide += wide
-        else:
-            named.append(Stripe(left, right, locks))
-            named_wide = wide
-    return shown, named, hidden
-
-
-def _told_as(locks: tuple[str, ...], before: tuple[str, ...]) -> Iterator[str]:
-    yield printable(f"holds {', '.join(locks)}")
-    new = [lock for lock in locks if lock not in before]
-    if before and len(new) + len(before) == len(locks):
-        yield printable(f"and {', '.join(new)}")
-    if len(locks) == 1:
-        yield f"holds {fit(printable(locks[0]), 90, SMALL) or '…'}"
 
 
 def ending(trace: Trace, index: int) -> str:

@@ -168,16 +168,31 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
 
     short = {what: what.rpartition(".")[2] for what in shared}
     names = short if len(set(short.values())) == len(short) else {what: what for what in shared}
-    unsaid = len(overwritten) > 1
-    if picture.roomy and len(placed) <= MOST_LABELLED:
+    unsaid, values = len(overwritten) > 1, False
+    if len(placed) <= MOST_LABELLED:
         placed.sort(key=lambda mark: (mark[1] not in overwritten, mark[1] not in kinds, mark[1]))
+        texts = {
+            index: _texts(trace, trace.events[index], overwritten.get(index), names, picture.roomy)
+            for _, index, _ in placed
+        }
+        # each value first, which takes the least room, and then as much more about it as there is still room for
+        beside = {index: _beside(picture, i, x, texts[index][-1:], index in overwritten) for i, index, x in placed}
         for i, index, x in placed:
-            texts = _texts(trace, trace.events[index], overwritten.get(index), names)
-            said = _beside(picture, i, x, texts, index in kinds, index in overwritten)
-            unsaid |= index in overwritten and not said
+            label = beside[index]
+            if label is not None:
+                picture.taken["above", i].remove(_claimed(label))
+                label = _beside(picture, i, x, texts[index], index in overwritten)
+            if label is None:
+                unsaid |= index in overwritten
+                continue
+            unsaid |= index in overwritten and "lost" not in label.text
+            values |= label.text == texts[index][-1] and len(texts[index]) > 1
+            crossed = any(_crosses(stem, label) for stem in picture.stems)
+            picture.labels.append(label._replace(colour=ORANGE if index in kinds else GREY, backed=crossed))
     elif overwritten:
         unsaid = True
     notes = [lost_summary(trace)] if unsaid else []
+    notes += ["what stands alone beside a mark is the value that is read or written"] if values else []
     what = "more read or write is not marked" if without == 1 else "more reads and writes are not marked"
     return [*notes, f"{without} {what}"] if without else notes
 
@@ -190,30 +205,35 @@ def _mark_about(trace: Trace, event: TraceEvent, kind: MarkKind) -> About:
     )
 
 
-def _texts(trace: Trace, event: TraceEvent, over: TraceEvent | None, names: dict[str, str]) -> list[str]:
+def _texts(trace: Trace, event: TraceEvent, over: TraceEvent | None, names: dict[str, str], roomy: bool) -> list[str]:
+    """Return what may stand beside a mark, the longest first."""
     what, value = printable(names[event.what]), fit(printable(event.value), 90, SMALL) or "…"
     if value == "…" and over is None:
         return [f"{event.kind}s {what}"]
     if event.kind == "read":
-        return [f"reads {what} = {value}", f"reads {value}"]
+        return [f"reads {what} = {value}", f"reads {value}", value]
     name = f"{what} = {value}" if len(names) > 1 else value
-    if over is None:
-        return [f"writes {name}"]
+    if over is None or not roomy:
+        return [f"writes {name}", value]
     other = f"{printable(trace.lanes[over.lane].name)}'s {fit(printable(over.value), 90, SMALL) or '…'}"
-    return [f"writes {name} over {other}: an update is lost", f"writes {name}: an update is lost", "an update is lost"]
+    lost = "an update is lost"
+    return [f"writes {name} over {other}: {lost}", f"writes {name}: {lost}", f"{value}: {lost}", value]
 
 
-def _beside(picture: Picture, i: int, x: float, texts: list[str], orange: bool, bold: bool) -> bool:
+def _beside(picture: Picture, i: int, x: float, texts: list[str], bold: bool) -> Label | None:
+    """Take room for the longest of some texts that fits, beside the mark, or on the other side of an arrow there."""
     for text in texts:
         wide = width(text, SMALL, bold)
-        # beside the mark, or on the other side of an arrow that stands there
         arrow = min((a for a, b in picture.taken["above", i] if a < x - 5 <= b + 6), default=x)
         for left in (x + 8, x - 8 - wide, arrow - 2 - wide):
-            if picture.claim(("above", i), left - 1, left + wide + 1):
-                label = Label(left, picture.rows[i].top - 8, text, SMALL, "left", ORANGE if orange else GREY, bold)
-                picture.labels.append(label._replace(backed=any(_crosses(stem, label) for stem in picture.stems)))
-                return True
-    return False
+            label = Label(left, picture.rows[i].top - 8, text, SMALL, "left", GREY, bold)
+            if picture.claim(("above", i), *_claimed(label)):
+                return label
+    return None
+
+
+def _claimed(label: Label) -> Point:
+    return label.x - 1, label.x + width(label.text, label.size, label.bold) + 1
 
 
 def _crosses(stem: list[Point], label: Label) -> bool:

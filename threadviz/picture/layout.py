@@ -6,8 +6,9 @@ from math import floor, inf, log10
 from ..story.causality import deadlock_cycle, gil_turns, shared_attributes, with_endless_waits
 from ..story.words import deadlock_sentence
 from ..trace import Lane, Trace
-from .bars import STRIPE, STRIPES, Holding, add_bar, add_ending, add_failures, add_held, ending, holdings
+from .bars import add_bar, add_ending, add_failures, ending
 from .crossings import add_arrows, add_deadlock, add_marks, let_go_by
+from .holds import STRIPE, STRIPES, Holding, add_held, holdings
 from .lettering import fit_middle, printable, width, wrap
 from .ruler import LAST, PAD, Moment, Ruler
 from .shapes import ARROW_NAMES, FILL_NAMES, LETTERS, SMALL, About, Label, Picture, Row, Tick, counted
