@@ -1,6 +1,10 @@
 """Kinds of programs that learners' books and questions hold, each as a small one of our own."""
 
 import queue
+import signal
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 
@@ -147,3 +151,233 @@ def test_line_of_another_file_is_told_with_the_name_of_the_file(tmp_path, option
     told = call(tmp_path, *options, "script.py").stdout
     assert "(line 5 of helper.py)" in told and "(line 5)" not in told
     assert "waits for sleeper" in told and "(line 7)" in told
+
+
+# ---- signals, and what CPython ties to the OS thread ---------------------------------------------------------------
+
+SCRIPTS = {
+    "interrupt_main is caught by main": """
+        import _thread, threading, time
+        threading.Timer(0.05, _thread.interrupt_main).start()
+        try:
+            while True:
+                time.sleep(0.02)
+        except KeyboardInterrupt:
+            print("stopping")
+        => stopping
+        """,
+    "an interrupt ends a wait for a lock, and the lock is free to be taken later": """
+        import os, signal, threading, time
+        lock = threading.Lock()
+        def work():
+            with lock:
+                time.sleep(0.05)
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.05)
+        thread = threading.Thread(target=work)
+        thread.start()
+        time.sleep(0.02)
+        try:
+            lock.acquire()
+        except KeyboardInterrupt:
+            print("no longer waiting", lock.locked())
+        thread.join()
+        print(lock.acquire())
+        => no longer waiting True
+        => True
+        """,
+    "a handler runs in the main thread, which then waits on": """
+        import os, signal, threading, time
+        def handle(number, frame):
+            print("handled in", threading.current_thread().name, frame is not None)
+        signal.signal(signal.SIGUSR1, handle)
+        began = time.monotonic()
+        sender = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGUSR1), name="sender")
+        threading.Timer(0.1, sender.start).start()
+        time.sleep(0.3)
+        print("slept", round(time.monotonic() - began, 1), signal.getsignal(signal.SIGUSR1) is handle)
+        => handled in MainThread True
+        => slept 0.3 True
+        """,
+    "a handler ends what main waits for": """
+        import os, signal, threading
+        stop = threading.Event()
+        signal.signal(signal.SIGUSR1, lambda *_: stop.set())
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        print(stop.wait(20))
+        => True
+        """,
+    "SystemExit of a handler ends main": """
+        import os, signal, sys, threading, time
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        try:
+            time.sleep(20)
+        finally:
+            print("cleaned up in", threading.current_thread().name)
+        => cleaned up in MainThread
+        """,
+    "an exception raised from outside ends a thread": """
+        import ctypes, threading, time
+        def work():
+            try:
+                for _ in range(50):
+                    time.sleep(0.02)
+            except SystemExit:
+                print("killed")
+        thread = threading.Thread(target=work)
+        thread.start()
+        time.sleep(0.05)
+        raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        print(raise_in(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)))
+        thread.join()
+        print(raise_in(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)))
+        => 1
+        => killed
+        => 0
+        """,
+    "frames of other threads are theirs": """
+        import sys, threading, time
+        def nap():
+            time.sleep(0.1)
+        def wait():
+            thread.join()
+        thread, waiter = threading.Thread(target=nap), threading.Thread(target=wait)
+        thread.start()
+        waiter.start()
+        time.sleep(0.05)
+        frames = sys._current_frames()
+        print(frames[thread.ident].f_code.co_name, frames[threading.main_thread().ident].f_code.co_name)
+        frame = frames[waiter.ident]
+        while frame.f_code.co_name != "wait":
+            assert "threadviz" not in frame.f_code.co_filename
+            frame = frame.f_back
+        print(frame.f_lineno)
+        => nap <module>
+        => 6
+        """,
+    "a trace function is that of its own thread": """
+        import sys, threading, time
+        def trace(frame, event, arg):
+            if ended:
+                raise SystemExit
+            return trace
+        def work():
+            sys.settrace(trace)
+            while True:
+                nap()
+        def nap():
+            time.sleep(0.02)
+        ended, thread = False, threading.Thread(target=work)
+        thread.start()
+        time.sleep(0.05)
+        print(sys.gettrace())
+        ended = True
+        thread.join()
+        nap()
+        print("ended")
+        => None
+        => ended
+        """,
+    "a connection of sqlite3 and its cursors belong to one thread": """
+        import sqlite3, threading
+        connection = sqlite3.connect(":memory:")
+        shared = sqlite3.connect(":memory:", check_same_thread=False)
+        cursor = connection.execute("create table t (x)")
+        def use():
+            for each in (connection, connection.cursor, cursor, shared):
+                try:
+                    print(getattr(each, "execute", each)("select 1").fetchone())
+                except sqlite3.ProgrammingError as error:
+                    print(str(error)[:33])
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+        with connection:
+            cursor.execute("insert into t values (7)")
+        print(connection.execute("select x from t").fetchall(), isinstance(connection, sqlite3.Connection))
+        => SQLite objects created in a threa
+        => SQLite objects created in a threa
+        => SQLite objects created in a threa
+        => (1,)
+        => [(7,)] True
+        """,
+    "event loops of two threads do not know of each other": """
+        import asyncio, threading, time
+        async def main():
+            time.sleep(0.05)
+            await asyncio.sleep(0.05)
+            print("done")
+        threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        => done
+        => done
+        """,
+}
+
+
+@OPTIONS
+@pytest.mark.parametrize("source", SCRIPTS.values(), ids=SCRIPTS)
+def test_script_prints_what_it_prints_plainly(tmp_path, options, source):
+    lines = textwrap.dedent(source).splitlines()
+    told = [line.removeprefix("=> ") for line in lines if line.startswith("=> ")]
+    write(tmp_path / "script.py", "\n".join(line for line in lines if not line.startswith("=> ")))
+    done = call(tmp_path, *options, "script.py")
+    assert done.stdout.splitlines()[: len(told)] == told, done.stderr
+    assert done.stdout.splitlines()[len(told)].startswith("script.py()"), done.stdout
+
+
+def test_what_is_expected_of_the_scripts_is_what_they_print_plainly(tmp_path):
+    for source in SCRIPTS.values():
+        lines = textwrap.dedent(source).splitlines()
+        told = [line.removeprefix("=> ") for line in lines if line.startswith("=> ")]
+        write(tmp_path / "script.py", "\n".join(line for line in lines if not line.startswith("=> ")))
+        done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.stdout.splitlines() == told, done.stderr
+
+
+@OPTIONS
+def test_interrupt_that_nobody_catches_keeps_what_was_printed_and_tells_what_happened(tmp_path, options):
+    source = """
+    import _thread, threading, time
+    print("begun")
+    threading.Timer(0.05, _thread.interrupt_main).start()
+    while True:
+        time.sleep(0.02)
+    """
+    write(tmp_path / "script.py", source)
+    done = call(tmp_path, *options, "script.py")
+    assert done.returncode == 130
+    assert done.stdout.startswith("begun\nscript.py() → raises KeyboardInterrupt")
+    assert "MainThread: " in done.stdout
+    assert 'script.py", line 6, in <module>' in done.stderr and done.stderr.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_handlers_of_a_run_are_taken_off_again_and_interrupts_that_are_swallowed_end_it_at_last():
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGUSR1)]
+
+    def scenario():
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        caught = []
+        signal.signal(signal.SIGUSR1, lambda *_: caught.append("usr1"))
+        assert signal.signal(signal.SIGINT, lambda *_: caught.append("int")) is signal.default_int_handler
+        for each in (signal.SIGINT, signal.SIGUSR1):
+            signal.raise_signal(each)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            return caught
+
+    def swallows():
+        signal.signal(signal.SIGINT, lambda *_: None)
+        while True:
+            signal.raise_signal(signal.SIGINT)
+
+    assert tv.simulate(scenario).result() == ["int", "usr1"]
+    with pytest.raises(KeyboardInterrupt):
+        tv.simulate(swallows)
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGUSR1)] == before

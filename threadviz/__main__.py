@@ -19,6 +19,7 @@ from .verbs import record, simulate
 
 PROGRAM = "python -m threadviz"
 USAGE = f"{PROGRAM} [options] script.py [options] [--] [arguments of the script]"
+INTERRUPTED = 130  # the exit status of what SIGINT has ended
 ABOUT = """Run a script on the virtual clock and tell what each of its threads did. What the script printed and logged
 is shown when it has ended. Then the timeline follows in words, or goes to the file that -o names."""
 MORE = """The options stand before the script or right after it. From the first word that is not one of them, or from --
@@ -41,9 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with _main_module(options.script, arguments) as names:
             done = verb(_program(code, names, options.script), *arguments)
-    except KeyboardInterrupt:
-        _say(f"{PROGRAM}: interrupted", sys.stderr)
-        return 130
+    except KeyboardInterrupt as stopped:
+        if "threadviz" not in vars(stopped):  # before it began
+            _say(f"{PROGRAM}: interrupted", sys.stderr)
+            return INTERRUPTED
+        done = vars(stopped)["threadviz"]
     _tell_log(done)
     status = _tell_errors(done)
     if argv is None:  # the script's output at its exit comes before the words, as it comes before a shell's prompt
@@ -168,7 +171,7 @@ def _tell_errors(done: Run) -> int:
         _say(f"{PROGRAM}: {failure}", sys.stderr)
     else:
         _tell_error(failure)
-    return 1
+    return INTERRUPTED if isinstance(failure, KeyboardInterrupt) else 1
 
 
 def _tell_error(error: BaseException) -> None:

@@ -4,6 +4,8 @@ import _thread
 import os
 import queue
 import select
+import signal
+import sys
 import threading
 import time
 
@@ -16,6 +18,9 @@ thread_time_ns = time.thread_time_ns
 clock_gettime_ns = getattr(time, "clock_gettime_ns", None)
 wait_for_files = select.select
 sleep = time.sleep
+set_signal_handler = signal.signal
+signal_handler_of = signal.getsignal
+current_frames = sys._current_frames
 times = os.times
 main_thread = threading.main_thread
 start = threading.Thread.start

@@ -1,6 +1,7 @@
 """`simulate` and `record`: the verbs that make a `Run` of a scenario."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -74,8 +75,9 @@ def simulate(
         simulate_once,  # greenlet only where something is simulated: its import turns the GIL on
     )
 
-    done = simulate_once(partial(scenario, *args, **kwargs), policy, 0 if seed is None else seed, cores)
-    return Run(call, done, seed, cores)
+    program = partial(scenario, *args, **kwargs)
+    with _run_kept(call, seed, cores):
+        return Run(call, simulate_once(program, policy, 0 if seed is None else seed, cores), seed, cores)
 
 
 def record(scenario: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
@@ -116,7 +118,19 @@ def record(scenario: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
     """
     check_scenario(scenario, "record", ())
     call = call_text(scenario, args, kwargs)
-    return Run(call, record_once(partial(scenario, *args, **kwargs)))
+    with _run_kept(call):
+        return Run(call, record_once(partial(scenario, *args, **kwargs)))
+
+
+@contextmanager
+def _run_kept(call: str, *options: Any) -> Iterator[None]:
+    """Let a KeyboardInterrupt carry the run that it has ended, for those who want to show it."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        if "threadviz" in vars(stopped):
+            vars(stopped)["threadviz"] = Run(call, vars(stopped)["threadviz"], *options)
+        raise
 
 
 def _policy(seed: int | None, schedule: Schedule | str | None) -> Policy:

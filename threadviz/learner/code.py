@@ -213,6 +213,19 @@ def outside() -> FrameType | None:
     return frame
 
 
+def visible(frame: FrameType | None) -> FrameType | None:
+    """`frame`, or the one that called into this package if it is in there, or in what this package has called."""
+    first = seen = None
+    while frame is not None:
+        kind = KIND[frame.f_code.co_filename]
+        seen = None if kind == OWN else seen or frame
+        first = first or seen
+        if kind == LEARNERS:
+            return seen
+        frame = frame.f_back
+    return first  # a library's, in a thread that it has made
+
+
 def user_call(name: str) -> tuple[str, int | None, FrameType | None]:
     """The user-level operation that called into this package: its name, the learner's line, its outermost frame.
 

@@ -39,7 +39,8 @@ def blocked_in(operation: str, used: object | None, names: Naming) -> str:
         return "waits for work"
     if used is None or "Queue." not in operation:  # as in a library's own use of one
         return operation
-    return f"{operation} of {names.object_name(used, 'queue')}"
+    called = names.object_name(used, "")
+    return f"{operation} of {called}" if called[:1].strip() else operation  # without a name, at most numbered
 
 
 Noting = Callable[[], Notes | None]  # those of the run that goes on; None where the caller is not of it

@@ -16,7 +16,7 @@ from ..learner.outside import Surroundings, look_outside
 from ..learner.points import Points
 from ..schedule import Schedule
 from ..stage.output import Output
-from ..stage.stage import Finished, Stage, exclusively, one_each
+from ..stage.stage import Finished, Stage, exclusively, interrupted_with, one_each
 from ..stage.watchdog import raise_on_next_line
 from ..texts import error_text, printable
 from .assembly import assemble
@@ -33,7 +33,8 @@ def record_once(program: partial[Any]) -> Finished:
     around = look_outside(program, (Lock, SimpleQueue))
     told = [f"{path} {kind}: who waited for it, and who held it, is not shown" for path, kind, _ in around.shared]
     with exclusively(), _Interrupts() as interrupts:
-        return _record(program, around, told, interrupts)
+        interrupts.finished = _record(program, around, told, interrupts)
+        return interrupts.finished
 
 
 class _Interrupts:
@@ -41,6 +42,8 @@ class _Interrupts:
 
     def __enter__(self) -> "_Interrupts":
         self.pending = False
+        self.finished: Finished | None = None  # what had come of the run
+        self._error: BaseException | None = None
         self.pressed = False  # inside; without it a KeyboardInterrupt is the learner's own
         self._inside = False
         self._ours = real.get_ident() == real.main_thread().ident
@@ -51,7 +54,7 @@ class _Interrupts:
         if self._ours:
             signal.signal(signal.SIGINT, self._before if self._before is not None else signal.SIG_DFL)
         if self.pending:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt if self.finished is None else interrupted_with(self.finished, self._error)
 
     def _interrupt(self, _number: int, frame: FrameType | None) -> None:
         if self._inside:
@@ -69,8 +72,8 @@ class _Interrupts:
             if self.pending:
                 raise KeyboardInterrupt
             yield
-        except KeyboardInterrupt:
-            self.pending = True
+        except KeyboardInterrupt as error:
+            self.pending, self._error = True, error
         finally:
             self._inside = False
 
@@ -96,6 +99,8 @@ def _record(program: partial[Any], around: Surroundings, told: list[str], interr
                 kept["value"] = program()
             except BaseException as error:
                 if interrupts.pressed:  # also where a `finally` after it has made it another exception, or a deadlock
+                    if isinstance(error, KeyboardInterrupt):
+                        raise
                     raise KeyboardInterrupt from error
                 if isinstance(error, StopRun):
                     raise

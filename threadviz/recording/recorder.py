@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from .. import real
 from ..errors import StopRun
-from ..learner.code import call_site, caller, ends_a_call, is_learners, line_at, raised_at, user_call
+from ..learner.code import call_site, caller, ends_a_call, is_learners, line_at, raised_at, user_call, visible
 from ..learner.naming import Names
 from ..learner.places import Place
 from ..patches import Patches
@@ -78,7 +78,7 @@ class Track(Row):
         except Exception:  # a subclass with a `_stop` of its own breaks CPython 3.11's `is_alive`
             alive = False
         # and a time-out of `join` that is too long makes CPython 3.11 take a thread for stopped
-        return alive or (not self.gone and self.thread.ident in sys._current_frames())
+        return alive or (not self.gone and self.thread.ident in real.current_frames())
 
 
 class Recorder(Engine):
@@ -172,12 +172,19 @@ class Recorder(Engine):
 
     def object_name(self, wanted: object, otherwise: str) -> str:
         """What the learner calls `wanted`: in the main thread's frames first, then in the current thread's."""
-        main = sys._current_frames().get(self.all[0].thread.ident or 0)
+        main = real.current_frames().get(self.all[0].thread.ident or 0)
         return self.names.name(wanted, main, caller(), otherwise)
 
     def note_span(self, track: Track, state: State, label: str, start: int, end: int, line: Any, on: On = "") -> None:
         if len(self.notes) < self.room:
             self.notes.append((end, track, "span", label, (state, start, on), line, None))
+
+    def current_frames(self) -> dict[int, FrameType]:
+        frames = {ident: visible(frame) for ident, frame in real.current_frames().items()}
+        return {ident: frame for ident, frame in frames.items() if frame is not None}
+
+    def signalled(self, number: int, handle: Callable[[], object], frame: FrameType | None) -> None:
+        handle()
 
     # ---- a thread's life ------------------------------------------------------------------------------------------
 
@@ -291,7 +298,7 @@ class Recorder(Engine):
         left = self._left()
         deadline = perf_counter_ns() + GRACE * 1e9
         while left and perf_counter_ns() < deadline:
-            where = sys._current_frames()
+            where = real.current_frames()
             for track in left:
                 frame = where.get(track.thread.ident or 0)
                 # at first not in the library's code, which might leave a lock locked; a wait raises it itself

@@ -9,7 +9,7 @@ from ..learner.code import raised_at, set_home
 from ..learner.outside import survey
 from ..learner.points import Points
 from ..schedule import Policy, Schedule
-from ..stage.stage import Finished, Stage, exclusively, one_each
+from ..stage.stage import Finished, Stage, exclusively, interrupted_with, one_each
 from ..stage.watchdog import Watchdog
 from ..texts import error_parts
 from .locks import Lock
@@ -45,6 +45,7 @@ class Simulation:
         self._simulator: Simulator | None = None  # of the run that goes on
         self._between_runs = 0
         self._interrupted = False  # by the stop button, between two runs
+        self._pressed = False  # during the run: the first time it interrupts the learner's code, which may catch it
 
     def __enter__(self) -> "Simulation":
         self._watchdog.__enter__()
@@ -82,9 +83,12 @@ class Simulation:
                 kept["error"] = error
                 simulator.tasks[0].ending = "raised"
                 simulator.record("error", *error_parts(error), line=raised_at(error))
+                if self._pressed and isinstance(error, KeyboardInterrupt):
+                    simulator.mark("interrupted", None)
+                    return
             engine.drain_pools()
 
-        self._simulator = simulator
+        self._simulator, self._pressed = simulator, False
         self._stage.begin(engine, seed)
         try:
             for holder in self._holders:
@@ -97,10 +101,8 @@ class Simulation:
             engine.forget_pools()
             self._stage.end(engine)
             self._simulator = None
-        if simulator.stop_now == "interrupted":
-            raise KeyboardInterrupt
         stuck = simulator.stuck()
-        return Finished(
+        finished = Finished(
             simulator.trace(),
             Schedule(simulator.choices),
             self._stage.output.lines,
@@ -110,6 +112,9 @@ class Simulation:
             simulator.deadlocked and stuck is None,
             self._points.codes,
         )
+        if simulator.stop_now == "interrupted":
+            raise interrupted_with(finished, kept.get("error"))
+        return finished
 
     # ---- what the watchdog asks and says; it may do so at any time, also between two runs ----
 
@@ -124,18 +129,27 @@ class Simulation:
     def holds_up(self) -> bool:
         return self._simulator is None or self._simulator.holds_up
 
+    def stop(self, why: str, frame: FrameType | None) -> None:
+        simulator = self._simulator
+        if simulator is None:
+            self._interrupted |= why == "interrupted"
+        elif why == "interrupted" and not self._pressed and simulator.can_be_interrupted:
+            self._pressed = True
+            simulator.signalled(_interrupt, frame, at_once=True)
+        else:
+            simulator.stop(why, frame)
+
     def computing(self, frame: FrameType | None) -> None:
         if self._simulator is not None:
             self._simulator.note_computing(frame)
-
-    def stop(self, why: str, frame: FrameType | None) -> None:
-        if self._simulator is not None:
-            self._simulator.stop(why, frame)
-        else:
-            self._interrupted |= why == "interrupted"
+            self._simulator.let_main_handle(frame)
 
     def mark(self, why: str, frame: FrameType | None) -> None:
         if self._simulator is not None:
             self._simulator.mark(why, frame)
         else:
             self._interrupted |= why == "interrupted"
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt

@@ -6,7 +6,9 @@ at a scheduling point.  It is ended before its time by StopRun, raised where it 
 
 import heapq
 import itertools
+import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from sys import _getframe
 from types import FrameType
@@ -16,7 +18,7 @@ from greenlet import getcurrent, greenlet
 
 from .. import real
 from ..errors import ScheduleMismatch, StopRun, Stuck
-from ..learner.code import KIND, OPERATIONS, OTHER, call_site, caller, line_at, operation_name
+from ..learner.code import KIND, OPERATIONS, OTHER, OWN, call_site, caller, line_at, operation_name
 from ..learner.naming import Names
 from ..learner.notes import blocked_in
 from ..learner.places import Place
@@ -64,11 +66,17 @@ class Task(greenlet, Row):
         self.timer = 0  # number of the timer that may end its wait; 0 for none
         self.timed_out = False
         self.requests = 0  # to end, swallowed so far
+        self.woken = False  # its wait is over; a handler of a signal may let it go on for a moment before
+        self.exception: Any = None  # that another thread has had raised in it, from its next step on
 
     def run(self, *_: object) -> None:  # a greenlet that ends hands its parent a value
         simulator = self.simulator
         try:
             if not simulator.ending:
+                tracer, profiler, loop = simulator.tied
+                if self.number:
+                    tracer, profiler, loop = threading.gettrace() or tracer, threading.getprofile() or profiler, None
+                _tie((tracer, profiler, loop))
                 self.enter(simulator.now, "running")
                 self.body()
         except StopRun:
@@ -78,6 +86,26 @@ class Task(greenlet, Row):
             simulator.stop_now = simulator.stop_now or "failed"
         if not simulator.ending:
             self.parent = simulator.finish(self)
+
+
+Tied = tuple[Any, Any, Any]  # a trace function, a profile function, and a running event loop
+
+
+def _tied() -> Tied:
+    """What CPython ties to the OS thread, and each simulated thread has for itself."""
+    loops: Any = sys.modules.get("asyncio.events")
+    return sys.gettrace(), sys.getprofile(), loops and loops._get_running_loop()
+
+
+def _tie(wanted: Tied) -> None:
+    tracer, profiler, loop = now = _tied()
+    if now != wanted:
+        if wanted[2] is not loop:
+            sys.modules["asyncio.events"]._set_running_loop(wanted[2])
+        if wanted[1] is not profiler:
+            sys.setprofile(wanted[1])
+        if wanted[0] is not tracer:
+            sys.settrace(wanted[0])
 
 
 _NOISE = Operation("library", None, None, None)
@@ -120,6 +148,9 @@ class Simulator:
         self._timer_numbers = itertools.count(1)
         self._unstarted: Task | None = None  # the thread whose first step is next
         self._turns = 0
+        self._signals: deque[Callable[[], object]] = deque()  # whose handlers the main thread is to call
+        self._served = 0  # of them so far
+        self.tied = _tied()
 
     # ---- who goes on ----
 
@@ -134,6 +165,7 @@ class Simulator:
             pass
         finally:
             self.close()
+            _tie(self.tied)
             self.ready, self._timers = [], []
         if self.failure is not None and self.stop_now != "interrupted":
             raise self.failure
@@ -221,19 +253,26 @@ class Simulator:
         """
         self.check()
         task = self.current
-        task.timed_out = False
-        if until is not None:
-            task.timer = next(self._timer_numbers)
-            heapq.heappush(self._timers, (until, task.timer, task))
+        task.timed_out = task.woken = False
         line = task.operation.line if task.operation else None
-        task.waits = Wait(
+        wait = Wait(
             task.name, (what or label).removeprefix("waits for "), holder.name if holder is not None else None, line, on
         )
-        task.enter(self.now, state, label, line, on)
-        self._switch(self._next())
-        task.timer = 0  # woken by somebody else, it no longer waits for the clock
-        task.waits = None
-        return not task.timed_out
+        wanted = task.wanted
+        while True:
+            if until is not None:
+                task.timer = next(self._timer_numbers)
+                heapq.heappush(self._timers, (until, task.timer, task))
+            task.waits, task.wanted = wait, wanted
+            task.enter(self.now, state, label, line, on)
+            served = self._served
+            self._switch(self._next())
+            task.timer = 0  # woken by somebody else, it no longer waits for the clock
+            task.waits = None
+            if served == self._served or task.woken or task.timed_out:
+                return not task.timed_out
+            if until is not None and until <= self.now:  # while it was in a handler
+                return False
 
     def block_on_real(self, has_come: Callable[[float], bool], until: int | None) -> None:
         """The current thread waits for something real, such as a socket, or until the clock says `until`."""
@@ -260,11 +299,18 @@ class Simulator:
         """Let threads go on (where they want a lock: try to) because of a trace event."""
         ready = set(self.ready) if tasks else ()
         for task in tasks:
-            if task not in ready and not self.cores.waits(task):
+            if task in ready and not task.woken:  # only for a signal's handler, so far
+                task.woken_by, task.woken = cause, True
+            elif task not in ready and not self.cores.waits(task):
                 self._let_go_on(task, cause)
 
     def _let_go_on(self, task: Task, cause: int | None) -> None:
         task.woken_by = cause
+        task.woken = True
+        if task is not self.current or task.waits is not None:  # else it is in a handler, in the middle of its wait
+            self._make_ready(task)
+
+    def _make_ready(self, task: Task) -> None:
         if self.cores.crowded:
             self.cores.wait(self.now, task)
         else:
@@ -293,8 +339,10 @@ class Simulator:
         if target is not task:
             self._turns = 0
             self.progress += 1
+            tied = _tied()
             self._from_hub(target).switch()
             self.current = task
+            _tie(tied)
         task.enter(self.now, "running")
         self.check()
 
@@ -377,7 +425,7 @@ class Simulator:
             self._note_once("real", "the run waited for something real, which takes no time on the virtual clock")
         while self._looking:
             self.check()
-            if self._look_outside(GLANCE):
+            if self._look_outside(GLANCE) or self.ready:  # for a signal's handler
                 return True
             if len(self._looking) > 1:
                 real.sleep(GLANCE)
@@ -460,16 +508,69 @@ class Simulator:
         self.progress += 1
         if self.noted and not self.stop_now:
             self.events.add_access(self.now, self.current, kind, what, value, line)
-        if self.progress >= MAX_SWITCHES:  # a loop that only looks at attributes comes to no other check
+        if (
+            self.progress >= MAX_SWITCHES or self._signals
+        ):  # a loop that only looks at attributes comes to no other check
             self.check()
 
     def check(self) -> None:
         """Raise in a thread that is being ended from outside, however often it swallows the request."""
         if self.ending or self.stop_now:
             self._request_end()
+        task = self.current
+        if (self._signals or task.exception is not None) and getcurrent() is task:
+            self._interrupt(task)
         too_many = self.progress >= MAX_SWITCHES or self.cores.turns >= MAX_CPU_TURNS
         if too_many or len(self.events) >= MAX_EVENTS:
             self.stop("endless", caller())
+
+    def _interrupt(self, task: Task) -> None:
+        """Let the current thread, which may be in the middle of a wait, do what has come from outside."""
+        if task.exception is not None:
+            exception, task.exception = task.exception, None
+            task.waits, task.timer = None, 0
+            raise exception
+        if task is self.tasks[0]:
+            self._served += 1
+            task.waits, task.timer = None, 0
+            self._signals.popleft()()
+
+    @property
+    def can_be_interrupted(self) -> bool:
+        """Whether its main thread is still there to be."""
+        return bool(self.tasks) and not self.is_over and not self.tasks[0].finished and bool(self.tasks[0])
+
+    def signalled(self, handle: Callable[[], object], frame: FrameType | None, at_once: bool) -> None:
+        """A signal has come: the main thread calls its handler, as soon as it goes on, in the middle of a wait, too.
+
+        This is called between two instructions of whoever is running; with `at_once` the main thread goes on now.
+        """
+        main, here = self.tasks[0], getcurrent()
+        ours = frame is None or KIND[frame.f_code.co_filename] == OWN  # in the middle of a switch
+        if main.finished or (here is main and self.current is main and not ours):
+            handle()
+            return
+        self._signals.append(handle)
+        if main is not self.current and main not in self.ready and not self.cores.waits(main):
+            main.wanted = None
+            self._make_ready(main)
+        if at_once:
+            self.let_main_handle(frame)
+
+    def let_main_handle(self, frame: FrameType | None) -> None:
+        """Have the main thread call the handlers that wait for it, now; between two of the current one's steps."""
+        if not self._signals or frame is None or KIND[frame.f_code.co_filename] == OWN:
+            return
+        main, here = self.tasks[0], self.current
+        if getcurrent() is not here:
+            return
+        if here is main:
+            self._interrupt(main)
+        elif main in self.ready:
+            self.ready.remove(main)
+            self.ready.insert(0, here)
+            here.enter(self.now, "ready")
+            self._switch(main)
 
     def check_abandoned(self) -> None:
         """As `check`, once the run is over: in a thread that is being ended, and not in the cell that follows."""

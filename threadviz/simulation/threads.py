@@ -2,14 +2,15 @@
 
 import math
 import operator
-import sys
+import signal
 import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from .. import real
 from ..errors import StopRun
-from ..learner.code import call_site, caller, line_at, raised_at
+from ..learner.code import call_site, caller, line_at, outside, raised_at, visible
 from ..learner.places import Place
 from ..stage.engine import Engine
 from ..stage.output import Output
@@ -19,6 +20,8 @@ from ..trace import Kind
 from .locks import Lock, RLock
 from .scheduler import Simulator, Task
 from .simplequeue import SimpleQueue
+
+MOST_INTERRUPTS = 10  # that a handler of the learner's may swallow: the stop button ends any run
 
 
 class _Handle:
@@ -65,6 +68,7 @@ class SimulatedThreads(Engine):
         self._output = output
         self.excepthook = _unhandled
         self.errors: list[tuple[str, BaseException]] = []
+        self._interrupts = 0
 
     @property
     def is_over(self) -> bool:
@@ -119,16 +123,7 @@ class SimulatedThreads(Engine):
         def has_come(glance: float) -> bool:
             return bool(look(min(glance, max(give_up - real.perf_counter(), 0)))) or real.perf_counter() >= give_up
 
-        # An event loop runs in one OS thread at a time, going by its own book: not in those who go on meanwhile.
-        loops: Any = sys.modules.get("asyncio.events")
-        loop = loops and loops._get_running_loop()
-        if loop is not None:
-            loops._set_running_loop(None)
-        try:
-            simulator.block_on_real(has_come, None if until is None else simulator.after(until))
-        finally:
-            if loop is not None:
-                loops._set_running_loop(loop)
+        simulator.block_on_real(has_come, None if until is None else simulator.after(until))
         simulator.end_wait(operation)
         return look(0)
 
@@ -148,6 +143,28 @@ class SimulatedThreads(Engine):
 
     def enumerate(self) -> list[threading.Thread]:
         return [task.thread for task in self._simulator.tasks if not task.finished]
+
+    def current_frames(self) -> dict[int, FrameType]:
+        here = self._simulator.current
+        frames = {_ident(task): visible(task.gr_frame) for task in self._simulator.tasks if task and not task.dead} | {
+            _ident(here): outside()
+        }
+        return {**real.current_frames(), **{ident: frame for ident, frame in frames.items() if frame is not None}}
+
+    def raise_in(self, ident: Any, exception: Any) -> int:
+        """What `PyThreadState_SetAsyncExc` does: the thread raises `exception` as soon as it goes on."""
+        wanted, raised = getattr(ident, "value", ident), getattr(exception, "value", exception)
+        tasks = [task for task in self._simulator.tasks if not task.finished and _ident(task) == wanted]
+        for task in tasks:
+            task.exception = raised
+        self._simulator.check()
+        return len(tasks)
+
+    def signalled(self, number: int, handle: Callable[[], object], frame: FrameType | None) -> None:
+        self._interrupts += number == signal.SIGINT
+        if self._interrupts > MOST_INTERRUPTS:
+            self._simulator.stop("interrupted", frame)
+        self._simulator.signalled(handle, frame, at_once=False)
 
     def start(self, thread: threading.Thread) -> None:
         if not getattr(thread, "_initialized", False):

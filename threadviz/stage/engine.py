@@ -4,6 +4,7 @@ import itertools
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, ClassVar
 
 from ..learner.notes import Notes
@@ -26,6 +27,8 @@ class Engine(Notes, Notebook, ABC):
     def __init__(self) -> None:
         self.patches = Patches()
         self.numbers = itertools.count(1)  # of its threads and futures, in order of making
+        self.handlers: dict[int, Any] = {}  # of signals, as the run's code has set them
+        self.handlers_before: dict[int, Any] = {}
         self.excepthook: Callable[[Any], object] = threading.excepthook  # when the run begins
 
     @abstractmethod
@@ -35,6 +38,14 @@ class Engine(Notes, Notebook, ABC):
     def library_lock(self) -> Any:
         """A lock of the standard library's own, which is not the learner's whoever makes it."""
         return self.Lock()
+
+    @abstractmethod
+    def signalled(self, number: int, handle: Callable[[], object], frame: FrameType | None) -> None:
+        """A signal has come, for which the run's code has set a handler; `frame` is that of whoever is running."""
+
+    @abstractmethod
+    def current_frames(self) -> dict[int, FrameType]:
+        """What `sys._current_frames` gives: where each thread is, without this package."""
 
     @abstractmethod
     def sleep(self, *args: Any, **kwargs: Any) -> None: ...

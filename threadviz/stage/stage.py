@@ -44,6 +44,14 @@ class Finished:
     codes: Sequence[CodeType] = ()  # the learner's functions, as they were written
 
 
+def interrupted_with(finished: Finished, error: BaseException | None = None) -> KeyboardInterrupt:
+    """What is raised where the stop button ended a run: with all that had come of it, for those who want to show it."""
+    stopped = error if isinstance(error, KeyboardInterrupt) else KeyboardInterrupt()
+    finished.error = stopped
+    vars(stopped)["threadviz"] = finished
+    return stopped
+
+
 class exclusively:  # noqa: N801 - used as a function is
     """One run at a time: they patch the same names."""
 

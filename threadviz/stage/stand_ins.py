@@ -8,6 +8,7 @@ same names, and so does everybody once the run is over.
 import _thread
 import _threading_local
 import concurrent.futures.thread
+import ctypes
 import datetime
 import functools
 import itertools
@@ -24,11 +25,14 @@ import time
 import timeit
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from types import FrameType
 from typing import Any, NamedTuple
 
 from .. import real
+from ..learner.code import visible
 from ..patches import Patches, Replacement
 from . import cpu
+from .databases import connecting
 from .engine import Engine
 
 pool_module: Any = concurrent.futures.thread
@@ -238,7 +242,9 @@ def _surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
         yield os, name, _refused(f"os.{name}() would copy the process without its threads; do it outside the scenario")
     for name in ("alarm", "setitimer"):
         yield signal, name, _refused(f"signal.{name}() would stop the clock that ends a stuck run; use threading.Timer")
-    yield signal, "signal", _signal(signal.signal, kind.virtual)
+    yield signal, "signal", _set_handler(kind.virtual)
+    yield signal, "getsignal", _handler
+    yield sys, "_current_frames", kind.current_frames
     yield _thread, "start_new_thread", kind.start_new_thread
     yield _thread, "start_new", kind.start_new_thread
     yield threading.Thread, "start", kind.start
@@ -278,6 +284,9 @@ def _virtual_surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
     yield threading, "enumerate", kind.enumerate
     yield threading, "active_count", lambda engine: len(engine.enumerate())
     yield threading.Thread, "is_alive", kind.is_alive
+    yield ctypes.pythonapi, "PyThreadState_SetAsyncExc", kind.raise_in
+    if "sqlite3" in sys.modules:  # not in a Python that was built without it
+        yield sys.modules["sqlite3"], "connect", connecting(sys.modules["sqlite3"].connect)
 
 
 def _selecting(real_select: Callable[..., Any]) -> Virtual:
@@ -341,15 +350,35 @@ def _refused(why: str) -> Virtual:
     return refuse
 
 
-def _signal(real_signal: Callable[..., Any], has_a_clock: bool) -> Virtual:
-    def set_handler(_engine: Engine, signalnum: int, handler: Any) -> Any:
+def _handler(engine: Engine, number: int) -> Any:
+    """The handler of a signal, as the run's code knows it."""
+    if number in engine.handlers:
+        return engine.handlers[number]
+    return signal.default_int_handler if number == signal.SIGINT and engine.virtual else real.signal_handler_of(number)
+
+
+def _set_handler(has_a_clock: bool) -> Virtual:
+    def set_handler(engine: Engine, signalnum: int, handler: Any) -> Any:
         if threading.current_thread() is not threading.main_thread():
             raise ValueError("signal only works in main thread of the main interpreter")
         if signalnum == getattr(signal, "SIGALRM", None):
             raise RuntimeError("SIGALRM is the clock that ends a stuck run; use threading.Timer")
         if signalnum == signal.SIGINT and not has_a_clock:
             raise RuntimeError("SIGINT is the stop button, and nothing else ends a recorded run")
-        return real_signal(signalnum, handler)
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            engine.signalled(number, lambda: handler(number, visible(frame)), frame)
+
+        known = _handler(engine, signalnum)
+        before = real.set_signal_handler(signalnum, handle if callable(handler) else handler)
+        if signalnum not in engine.handlers_before:
+            engine.handlers_before[signalnum] = before
+            if before is not None:
+                engine.patches.callback(real.set_signal_handler, signalnum, before)
+        if signalnum == signal.SIGINT and handler is signal.default_int_handler:
+            real.set_signal_handler(signalnum, engine.handlers_before[signalnum])
+        engine.handlers[signalnum] = handler
+        return known
 
     return set_handler
 

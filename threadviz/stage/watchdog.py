@@ -117,7 +117,7 @@ class Watchdog:
     def _watch(self, watched: int) -> None:
         patience = PATIENCE / LOOKS
         while not self._end.acquire(timeout=patience):
-            if self._is_stuck(sys._current_frames().get(watched)):
+            if self._is_stuck(real.current_frames().get(watched)):
                 patience = PERSIST
                 self._raise_in(watched)
         self._ended.release()
@@ -127,7 +127,7 @@ class Watchdog:
             self._why = "stuck"
             _thread.interrupt_main()
         else:
-            self._runs.mark("stuck", sys._current_frames().get(watched))
+            self._runs.mark("stuck", real.current_frames().get(watched))
             raise_in(watched)
 
 
