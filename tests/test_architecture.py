@@ -26,15 +26,16 @@ ROOMS = {
     "picture": {"texts", "trace", "story"},
     "calls": {"errors", "learner", "texts"},
     "run": GROUND | {"calls", "learner", "picture", "schedule", "stage", "story"},
+    "exploration": GROUND | {"calls", "learner", "run", "schedule", "simulation", "stage", "story"},
     "verbs": GROUND | {"calls", "recording", "run", "schedule", "simulation"},
     "notebook": GROUND | {"calls", "picture", "run", "verbs"},
-    "__init__": {"errors", "notebook", "run", "schedule", "stage", "trace", "verbs"},
+    "__init__": {"errors", "exploration", "notebook", "run", "schedule", "stage", "trace", "verbs"},
     "__main__": GROUND | {"learner", "run", "verbs"},
 }
 MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.rglob("*.py"))
 # What is slow to import, or not to be had everywhere, and who may ask for it.
 HEAVY = {
-    "greenlet": {"simulation/scheduler"},
+    "greenlet": {"simulation/scheduler", "simulation/stepping"},
     "ipywidgets": {"notebook/for_real", "notebook/interact", "picture/live"},
     "anywidget": {"picture/live"},
     "matplotlib": {"picture/figure", "run"},

@@ -229,7 +229,7 @@ class Ear:
     def __init__(self):
         self.heard = []
 
-    def before(self, site, thing):
+    def before(self, site, thing, key):
         self.heard.append((site.kind, site.what, site.name, site.line))
 
     def after(self, site, thing, value, key):

@@ -3,7 +3,16 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import AlreadyRunning, Deadlock, MadeOutside, ScheduleMismatch, Stuck, ThreadvizError
+from .errors import (
+    AlreadyRunning,
+    Deadlock,
+    MadeOutside,
+    NotRepeatable,
+    ScheduleMismatch,
+    Stuck,
+    ThreadvizError,
+    Unseen,
+)
 from .run import Run
 from .schedule import Schedule
 from .stage.cpu import work
@@ -11,6 +20,7 @@ from .trace import Trace
 from .verbs import record, simulate
 
 if TYPE_CHECKING:
+    from .exploration.exploration import Exploration, explore
     from .notebook.interact import interact
     from .notebook.magics import load_ipython_extension
 
@@ -19,13 +29,17 @@ __version__ = "0.1.0"
 __all__ = [
     "AlreadyRunning",
     "Deadlock",
+    "Exploration",
     "MadeOutside",
+    "NotRepeatable",
     "Run",
     "Schedule",
     "ScheduleMismatch",
     "Stuck",
     "ThreadvizError",
     "Trace",
+    "Unseen",
+    "explore",
     "interact",
     "load_ipython_extension",
     "record",
@@ -34,8 +48,13 @@ __all__ = [
 ]
 
 
-# What is for notebooks alone is imported when it is asked for: widgets and IPython take long to import.
-_LATER = {"interact": ".notebook.interact", "load_ipython_extension": ".notebook.magics"}
+# What takes long to import, or is not to be had everywhere, is imported when it is asked for.
+_LATER = {
+    "Exploration": ".exploration.exploration",
+    "explore": ".exploration.exploration",
+    "interact": ".notebook.interact",
+    "load_ipython_extension": ".notebook.magics",
+}
 
 
 def __getattr__(name: str) -> Any:

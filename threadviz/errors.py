@@ -21,6 +21,14 @@ class ScheduleMismatch(ThreadvizError):
     """The schedule was made for other code: a choice it names does not exist in this run."""
 
 
+class NotRepeatable(ThreadvizError):
+    """A scenario that was to be explored does not do the same when it is run in the same way."""
+
+
+class Unseen(ThreadvizError):
+    """Nothing of a scenario that was to be explored can be seen."""
+
+
 class AlreadyRunning(ThreadvizError):
     """A run was asked for while another one is going on."""
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from .calls import outcome_text, sentence
 from .errors import Deadlock
@@ -16,7 +16,7 @@ from .stage.stage import Finished
 from .story import words
 from .story.causality import deadlock_cycle
 from .story.chrome import trace_events
-from .trace import Wait
+from .trace import Clock, Wait
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,19 +87,20 @@ class Run:
         return self.trace.duration
 
     @property
-    def clock(self) -> Literal["virtual", "real"]:
+    def clock(self) -> Clock:
         return self.trace.clock
 
     @property
     def title(self) -> str:
         """The call, its outcome, and how the run was made, in one line."""
-        made = "simulated" if self.clock == "virtual" else "recorded"
+        made = {"virtual": "simulated", "real": "recorded", "steps": "step by step"}[self.clock]
         if self._cores is not None:
             made += f", no GIL, {self._cores} core{'' if self._cores == 1 else 's'}"
-        duration = f"{self.duration:g}" if self.clock == "virtual" else f"{self.duration:.3g}"
+        duration = f"{self.duration:.3g}" if self.clock == "real" else f"{self.duration:g}"
         # a scenario that returns nothing has nothing to say here
         came_out = "" if self.outcome == "None" else f" → {self.outcome}"
-        return f"{self._call}{came_out}   {made}, {duration} s"
+        unit = "steps" if self.clock == "steps" else "s"
+        return f"{self._call}{came_out}   {made}, {duration} {unit}"
 
     def _replay(self) -> str:
         if self.clock == "real":
@@ -171,7 +172,7 @@ class Run:
             lines.append(sentence(what, error))
         if len(self.errors) > 6:
             lines.append(f"and {len(self.errors) - 6} more such exceptions")
-        if self.clock == "virtual" and (self._error is not None or self.errors):
+        if self.clock != "real" and (self._error is not None or self.errors):
             lines.append(f"to run this again: {self.replay}")
         return "\n".join(lines)
 

@@ -23,8 +23,9 @@ class Schedule:
     """The thread chosen at each scheduling point at which more than one thread could go on, and the preemptions.
 
     Threads are numbered in order of start; the main thread is 0.  `2@5` is a preemption: just before the fifth
-    access since the choice before it, thread 2 goes on instead.  Immutable; `str(schedule)` and `Schedule.parse`
-    round-trip.
+    access since the choice before it, thread 2 goes on instead.  A schedule that begins with `steps` is that of a run
+    which was explored, where durations do not count; accesses and calls are counted since another thread went on.
+    Immutable; `str(schedule)` and `Schedule.parse` round-trip.
 
     Examples
     --------
@@ -34,16 +35,20 @@ class Schedule:
     True
     >>> Schedule.parse("1 0@2").choices
     (1, Preemption(access=2, thread=0))
+    >>> Schedule.parse("steps 1 0@2").steps
+    True
     """
 
-    __slots__ = ("_choices",)
+    __slots__ = ("_choices", "_steps")
     _choices: tuple[Choice, ...]
+    _steps: bool
 
-    def __init__(self, choices: Iterable[Choice] = ()) -> None:
+    def __init__(self, choices: Iterable[Choice] = (), steps: bool = False) -> None:
         object.__setattr__(self, "_choices", tuple(choices))
+        object.__setattr__(self, "_steps", steps)
 
-    def __reduce__(self) -> tuple[type, tuple[tuple[Choice, ...]]]:
-        return Schedule, (self._choices,)  # for copies and other processes
+    def __reduce__(self) -> tuple[type, tuple[tuple[Choice, ...], bool]]:
+        return Schedule, (self._choices, self._steps)  # for copies and other processes
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Schedule cannot be changed; make a new one instead of setting {name!r}")
@@ -52,20 +57,27 @@ class Schedule:
     def choices(self) -> tuple[Choice, ...]:
         return self._choices
 
+    @property
+    def steps(self) -> bool:
+        """Whether it is that of a run which was explored."""
+        return self._steps
+
     @classmethod
     def parse(cls, text: str) -> "Schedule":
         """The schedule that `text` stands for; ValueError names the first word that is no choice."""
         choices: list[Choice] = []
-        for word in text.split():
+        words = text.split()
+        steps = words[:1] == ["steps"]
+        for word in words[steps:]:
             match = re.fullmatch(r"(\d+)(?:([*@])([1-9]\d*))?", word, re.ASCII)
             if match is None:
                 raise ValueError(f"{word!r} is no choice of a schedule; write thread numbers such as '0*3 2 1'")
             thread, number = int(match[1]), int(match[3] or 1)
             choices += [Preemption(number, thread)] if match[2] == "@" else [thread] * number
-        return cls(choices)
+        return cls(choices, steps)
 
     def __str__(self) -> str:
-        words = []
+        words = ["steps"] if self._steps else []
         for choice, group in groupby(self._choices):
             if isinstance(choice, Preemption):
                 words += [f"{each.thread}@{each.access}" for each in group if isinstance(each, Preemption)]
@@ -78,10 +90,10 @@ class Schedule:
         return f"Schedule.parse({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Schedule) and self._choices == other._choices
+        return isinstance(other, Schedule) and self._choices == other._choices and self._steps == other._steps
 
     def __hash__(self) -> int:
-        return hash(self._choices)
+        return hash((self._choices, self._steps))
 
     def __len__(self) -> int:
         return len(self._choices)
@@ -174,6 +186,10 @@ class Replay:
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
         self.preempts = any(isinstance(choice, Preemption) for choice in schedule.choices)
+
+    @property
+    def is_used_up(self) -> bool:
+        return self._used >= len(self._schedule)
 
     def begin(self) -> None:
         self._used = 0

@@ -54,3 +54,8 @@ class Namesakes:
             if self._owners.setdefault(told, me) == me:  # nobody is called so already
                 self._told.setdefault(me, told)
         return self._told[me]
+
+
+def counted(number: int, noun: str) -> str:
+    """How many of something, such as '1 run' and '1,200 runs'."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,7 +1,7 @@
 """The waist: a run's trace as frozen, plain data.
 
 Simulating and recording make traces; drawing, describing and explaining use them; neither side knows the other.
-All times are seconds since the start of the run, on the clock named by ``Trace.clock``.
+All times are seconds since the start of the run, on the clock named by ``Trace.clock``; for "steps", steps.
 """
 
 from collections.abc import Mapping
@@ -68,6 +68,7 @@ class TraceEvent(NamedTuple):
     cause: int | None = None  # index into Trace.events of what made this one possible, in another thread
 
 
+Clock = Literal["virtual", "real", "steps"]  # of steps, each is as wide as a second: they have no duration
 Ending = Literal["returned", "raised", "abandoned", "deadlocked", "stopped", "goes on"]
 
 
@@ -108,7 +109,7 @@ class Trace:
     lanes: tuple[Lane, ...]
     events: tuple[TraceEvent, ...] = ()
     duration: float = 0.0
-    clock: Literal["virtual", "real"] = "virtual"
+    clock: Clock = "virtual"
     waits: tuple[Wait, ...] = ()  # those of a deadlock, else empty
     notes: tuple[str, ...] = ()  # what was left out, said in one sentence each
     seconds_in: Mapping[State, float] = field(init=False, compare=False, repr=False)

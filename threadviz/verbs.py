@@ -32,7 +32,8 @@ def simulate(
         Shuffles the order in which threads that can go on do so; the same seed gives the same run.  It also seeds
         `random`.  Without one each thread goes on until it must wait.
     schedule : Schedule or str, optional
-        Choices to replay, from `Run.schedule`; ScheduleMismatch when the code has changed.
+        Choices to replay, from `Run.schedule`; ScheduleMismatch when the code has changed.  That of a run that was
+        explored is replayed step by step, without durations.
     cores : int, optional
         For `tv.work`: a Python without the GIL, on so many cores.  Without a number there is the GIL, one thread
         computes at a time, and a turn takes what `sys.getswitchinterval()` says.
@@ -69,13 +70,21 @@ def simulate(
     """
     check_scenario(scenario, "simulate", RESERVED)
     call = call_text(scenario, args, kwargs)
-    policy = _policy(seed, schedule)
     _check_cores(cores)
+    if isinstance(schedule, str):
+        schedule = Schedule.parse(schedule)
+    program = partial(scenario, *args, **kwargs)
+    if schedule is not None and schedule.steps:
+        if seed is not None or cores is not None:
+            raise ValueError("a schedule of steps says all that there is to say: leave out seed and cores")
+        from .simulation.one_run import replay_steps
+
+        return Run(call, replay_steps(program, schedule))
+    policy = _policy(seed, schedule)
     from .simulation.one_run import (
         simulate_once,  # greenlet only where something is simulated: its import turns the GIL on
     )
 
-    program = partial(scenario, *args, **kwargs)
     with _run_kept(call, seed, cores):
         return Run(call, simulate_once(program, policy, 0 if seed is None else seed, cores), seed, cores)
 
@@ -133,11 +142,9 @@ def _run_kept(call: str, *options: Any) -> Iterator[None]:
         raise
 
 
-def _policy(seed: int | None, schedule: Schedule | str | None) -> Policy:
+def _policy(seed: int | None, schedule: Schedule | None) -> Policy:
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
         raise TypeError(f"seed must be a whole number or None, not {seed!r}")
-    if isinstance(schedule, str):
-        schedule = Schedule.parse(schedule)
     if schedule is not None:
         return Replay(schedule)
     return InOrder() if seed is None else Shuffle(seed)

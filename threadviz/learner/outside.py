@@ -3,7 +3,9 @@
 import _thread
 import concurrent.futures
 import dis
+import gc
 import queue
+import sys
 import threading
 from collections import defaultdict, deque
 from collections.abc import Iterator
@@ -106,6 +108,33 @@ def look_outside(program: partial[Any], virtual: tuple[type, ...]) -> Surroundin
     return Surroundings(shared, functions, scripts, holders)
 
 
+def alike(functions: list[FunctionType]) -> list[FunctionType]:
+    """`functions`, and all others of the learner's in the same modules and those that these use, wherever kept."""
+    all_of_them: dict[int, list[FunctionType]] = {}  # by the namespace that they are in
+    for each in gc.get_objects():
+        if type(each) is FunctionType and is_learners(each.__code__.co_filename):
+            all_of_them.setdefault(id(each.__globals__), []).append(each)
+    found = {id(each): each for each in functions}
+    todo = list(functions)
+    while todo:
+        function = todo.pop()
+        namespaces = [function.__globals__, *(vars(module) for module in _modules(function))]
+        for same in [each for names in namespaces for each in all_of_them.pop(id(names), ())]:
+            if id(same) not in found:
+                found[id(same)] = same
+                todo.append(same)
+    return list(found.values())
+
+
+def _modules(function: FunctionType) -> Iterator[ModuleType]:
+    """The learner's modules that a function names, or imports."""
+    names = _names(function.__code__)
+    cells = [cell.cell_contents for cell in function.__closure__ or () if cell != CellType()]
+    for value in (*cells, *(function.__globals__.get(name) for name in names), *map(sys.modules.get, names)):
+        if type(value) is ModuleType and is_learners(getattr(value, "__file__", None) or "<frozen"):
+            yield value
+
+
 def _holds_script(cell: CellType) -> bool:
     try:
         return type(cell.cell_contents) is CodeType
@@ -167,18 +196,25 @@ def _of_function(function: FunctionType) -> list[tuple[str, Any]]:
     names = sorted(_names(function.__code__))
     for name in sorted(_globals(function.__code__)):
         value = function.__globals__.get(name)
-        if issubclass(type(value), ModuleType) and is_learners(getattr(value, "__file__", None) or "<frozen"):
-            found += [(f"{name}.{each}", vars(value)[each]) for each in names if each in vars(value)]
+        if isinstance(value, ModuleType):
+            found += _of_module(name, value, names)
         elif value is not None and _may_hold(value):
             found.append((name, value))
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
-            found.append((name, cell.cell_contents))
+            value = cell.cell_contents
         except ValueError:  # a cell that is still empty
             continue
+        found += _of_module(name, value, names) if type(value) is ModuleType else [(name, value)]
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     found += [(f"a default of {function.__name__}()", value) for value in defaults]
     return found
+
+
+def _of_module(path: str, module: ModuleType, names: list[str]) -> list[tuple[str, Any]]:
+    if not is_learners(getattr(module, "__file__", None) or "<frozen"):
+        return []
+    return [(f"{path}.{each}", vars(module)[each]) for each in names if each in vars(module)]
 
 
 @lru_cache(maxsize=1000)

@@ -10,6 +10,7 @@ from collections import Counter as Multiset
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -17,7 +18,7 @@ from ..texts import Namesakes, cut, printable
 from ..trace import Kind
 from .code import is_learners, is_learners_class, line_in, slots
 
-_PLAIN = (bool, int, float, str, bytes, None.__class__)
+PLAIN = (bool, int, float, str, bytes, None.__class__)
 _CONTAINERS = (list, dict, set, deque, defaultdict, Multiset, OrderedDict, bytearray)
 
 
@@ -43,6 +44,11 @@ class Serials:
     def __init__(self) -> None:
         self._known: dict[int, tuple[int, Any]] = {}
         self._met: Multiset[Any] = Multiset()
+
+    @property
+    def count(self) -> int:
+        """How many there were so far."""
+        return self._met.total()
 
     def of(self, thing: Any, among: Any = None) -> int:
         """Its number among those that were asked for with the same `among`, from 1 on."""
@@ -96,7 +102,7 @@ class Places:
         self._places: dict[tuple[int, Any], Place] = {}
         self._namesakes = Namesakes()
 
-    def before(self, site: Site, thing: Any) -> None:
+    def before(self, site: Site, thing: Any, key: Any) -> None:
         """Tell the run of an access to what threads may share."""
         if site.what in ("global", "variable") or self._may_be_shared(site, thing):
             self._notebook.before_access()
@@ -153,7 +159,7 @@ class Places:
 
     def _contents(self, lane: int, site: Site, thing: Any, value: Any, key: Any) -> None:
         path: tuple[Any, ...] = ()
-        if site.what == "item" and _is_plain(key) and not isinstance(thing, set):
+        if site.what == "item" and is_plain(key) and not isinstance(thing, set):
             if isinstance(thing, list | deque | bytearray) and type(key) is int and key < 0:
                 key += len(thing)
             path = ("", key)
@@ -198,9 +204,21 @@ def _kind_of(cls: type) -> str:
     return "object" if is_object else ""
 
 
-def _is_plain(key: Any) -> bool:
+@lru_cache(maxsize=1000)
+def is_container(cls: type) -> bool:
+    """Whether it is a list, dict, set or deque, with nothing of the learner's in it."""
+    return _kind_of(cls) == "container"
+
+
+@lru_cache(maxsize=1000)
+def may_hold_items(cls: type) -> bool:
+    """Whether `cls` has items and contents of its own: those of the learner's classes are seen in their code."""
+    return _kind_of(cls) in ("container", "both") or not (issubclass(cls, type | ModuleType) or is_learners_class(cls))
+
+
+def is_plain(key: Any) -> bool:
     """Whether a key can be compared and written without any code of the learner's."""
-    return type(key) in _PLAIN or (type(key) is tuple and all(type(each) in _PLAIN for each in key))
+    return type(key) in PLAIN or (type(key) is tuple and all(type(each) in PLAIN for each in key))
 
 
 def _is_data(owner: object, name: str) -> bool:
@@ -215,7 +233,7 @@ def short(value: Any) -> str:
 
     No method of the learner's is called, which may do anything.
     """
-    kind: Any = next((each for each in _PLAIN if issubclass(type(value), each)), None)
+    kind: Any = next((each for each in PLAIN if issubclass(type(value), each)), None)
     if kind is None or (kind is int and int.bit_length(value) > 256):
         return ""
     if kind in (str, bytes):

@@ -1,10 +1,10 @@
 """Points: just before and just after each access of data in the learner's code, while a run goes on.
 
 The learner's functions get their bytecode rewritten for the length of a run; whatever happens, `__code__` is put back.
-Who listens hears `before(site, thing)` and may switch threads there; then the access takes place, without any other
-call between; then it hears `after(site, thing, value, key)`, but not where the access raised.  `thing` is the very
-object (a closure's variable: its cell; a global: the namespace), and `site` one constant object for each place in the
-code.  Functions and classes that rewritten code makes are rewritten, too.
+Who listens hears `before(site, thing, key)` and may switch threads there; then the access takes place, without any
+other call between; then it hears `after(site, thing, value, key)`, but not where the access raised.  `thing` is the
+very object (a closure's variable: its cell; a global: the namespace), and `site` one constant object for each place in
+the code.  Functions and classes that rewritten code makes are rewritten, too.
 """
 
 import sys
@@ -27,8 +27,8 @@ REMEMBERED = 2000  # rewritten functions that are kept for later runs
 class Listener(Protocol):
     """Who hears of each access, in the OS thread that makes it."""
 
-    def before(self, site: Site, thing: Any) -> None:
-        """The access is about to be made: the one place where threads may be switched."""
+    def before(self, site: Site, thing: Any, key: Any) -> None:
+        """The access is about to be made: the one place where threads may be switched; `key` is that of an item."""
 
     def after(self, site: Site, thing: Any, value: Any, key: Any) -> None:
         """The access was made; `key` is that of an item."""
@@ -37,13 +37,15 @@ class Listener(Protocol):
 class Points:
     """The learner's functions and scripts, rewritten before a run, and put in place for its length."""
 
-    def __init__(self, functions: Iterable[FunctionType], scripts: Iterable[Any], wants_before: bool) -> None:
-        """Rewrite `functions`, and the code that the cells `scripts` hold; with `before` calls where these are wanted.
+    def __init__(
+        self, functions: Iterable[FunctionType], scripts: Iterable[Any], wants_before: bool, wants_after: bool = True
+    ) -> None:
+        """Rewrite `functions`, and the code that the cells `scripts` hold, with the calls that are wanted.
 
         This may import modules, so it comes before anything is patched.
         """
         self.unseen: list[str] = []  # a sentence on each one that could not be rewritten
-        self._wants_before = wants_before
+        self._wants_before, self._wants_after = wants_before, wants_after
         olds = [(each, each.__code__) for each in functions]
         cells = [(each, each.cell_contents) for each in scripts]
         self.codes = [original(code) for _, code in (*olds, *cells)]
@@ -82,10 +84,10 @@ class Points:
         memory = _memory(code)
         names = memory.names
         relevant = Changed(changed.globals & names, changed.cells & names)
-        key = (self._wants_before, relevant)
+        key = (self._wants_before, self._wants_after, relevant)
         if key not in memory.rewritten:
             made: list[tuple[CodeType, CodeType]] = []
-            hooks = Hooks(_before if self._wants_before else None, _after)
+            hooks = Hooks(_before if self._wants_before else None, _after if self._wants_after else None)
             try:
                 rewritten(code, relevant, hooks, made, memory.is_module)
             except Exception as error:  # whatever the library does not know: told as what is not seen
@@ -101,9 +103,9 @@ class Points:
 _listeners: list[Listener] = []  # that of the run that goes on
 
 
-def _before(site: Site, thing: Any) -> None:
+def _before(site: Site, thing: Any, key: Any = None) -> None:
     if _listeners:
-        _listeners[0].before(site, sys._getframe(1).f_globals if site.what == "global" else thing)
+        _listeners[0].before(site, sys._getframe(1).f_globals if site.what == "global" else thing, key)
 
 
 def _after(site: Site, thing: Any, value: Any = NO_VALUE, key: Any = None) -> None:

@@ -19,8 +19,8 @@ from .places import Site, What
 class Hooks(NamedTuple):
     """The functions that rewritten code calls; either is None where it is not wanted.
 
-    `before(site, thing)`, `after(site, thing, value, key)`: `thing` is the very object, the closure's cell, or None
-    for a global of the calling frame.
+    `before(site, thing, key)`, `after(site, thing, value, key)`: `thing` is the very object, the closure's cell, or
+    None for a global of the calling frame; `key` is there for items.
     """
 
     before: Callable[..., None] | None
@@ -93,6 +93,9 @@ _READERS = frozenset(
 _TOP_IS_READ = frozenset(
     ["GET_ITER", "CONTAINS_OP", "UNPACK_SEQUENCE", "UNPACK_EX", "LIST_EXTEND", "SET_UPDATE", "DICT_UPDATE"]
 )
+# What asks whether something is true, and so whether a container is empty; what says yes or no is none.
+_TRUTH_TESTS = ("POP_JUMP_IF_", "POP_JUMP_FORWARD_IF_", "POP_JUMP_BACKWARD_IF_", "JUMP_IF_", "UNARY_NOT", "TO_BOOL")
+_YES_OR_NO = ("COMPARE_OP", "CONTAINS_OP", "IS_OP", "UNARY_NOT", "TO_BOOL", "LOAD_CONST", "CHECK_EXC_MATCH", "COPY")
 _LOAD_CELL = "LOAD_FAST" if sys.version_info >= (3, 13) else "LOAD_CLOSURE"
 _FAR = 1000  # the stack's depth where nobody knows it, as in a handler: only differences matter
 
@@ -181,6 +184,9 @@ def rewritten(
             site, depth = calls.before[index]
             around.before(site, depth)
             new += [*around.first, item]
+        elif _asks_whether_true(item, old[index - 1] if index else None):
+            around.before(around.site("read", "contents", "bool"), 1)
+            new += [*around.first, item]
         else:
             _access(around, changed, is_module)
             new += [*around.first, item, *around.last]
@@ -191,6 +197,12 @@ def rewritten(
     bytecode[:] = new
     made.append((bytecode.to_code(), code))
     return made[-1][0]
+
+
+def _asks_whether_true(item: Instr, previous: Any) -> bool:
+    if not item.name.startswith(_TRUTH_TESTS) or item.name.endswith("_NONE"):
+        return False
+    return not isinstance(previous, Instr) or not previous.name.startswith(_YES_OR_NO)
 
 
 class _Around:
@@ -215,10 +227,15 @@ class _Around:
         if self.hooks.after is not None:
             self.first += [self.make("COPY", depth) for _ in range(times)]
 
-    def before(self, site: Site, depth: int | None) -> None:
-        """Call `before` with the stack's item at `depth`; None for a global, or a variable's own cell."""
+    def before(self, site: Site, depth: int | None, key: int | None = None) -> None:
+        """Call `before` with the stack's items at `depth` and, for an item, at `key`.
+
+        There is no depth for a global, or a variable's own cell.
+        """
         if self.hooks.before is not None:
             load = self.cell() if depth is None else [self.make("COPY", depth + 3)]
+            if key is not None:
+                load.append(self.make("COPY", key + 3 + len(load)))
             self.first += self.call(self.hooks.before, site, load)
 
     def after(self, site: Site, stack: Sequence[str], wanted: Sequence[str]) -> None:
@@ -285,7 +302,7 @@ def _access(around: _Around, changed: Changed, is_module: bool) -> None:
     elif name == "BINARY_SUBSCR" or (name == "BINARY_OP" and arg.name == "SUBSCR"):  # type: ignore[union-attr]
         site = around.site("read", "item", "")
         around.copy(2, 2)
-        around.before(site, 2)
+        around.before(site, 2, 1)
         around.after(site, ["thing", "key", "value"], ["thing", "value", "key"])
         around.drop_under(2)
     elif name == "STORE_SUBSCR":
@@ -323,7 +340,7 @@ def _access(around: _Around, changed: Changed, is_module: bool) -> None:
 def _consumed(around: _Around, site: Site, kept: list[str], wanted: list[str]) -> None:
     """An instruction that takes all of `kept` from the stack."""
     around.copy(len(kept), len(kept))
-    around.before(site, len(kept) - kept.index("thing"))
+    around.before(site, len(kept) - kept.index("thing"), 1 if kept[-1] == "key" else None)
     around.after(site, kept, wanted)
     around.drop(len(kept))
 

@@ -32,11 +32,15 @@ class Lock:
             real.check_timeout(blocking, timeout)
         if self._simulator.ending:
             return self._after_the_run(blocking)
-        operation = self._simulator.begin_operation(f"{self.class_name}.acquire")
+        operation = self._begin("acquire", blocking and timeout < 0)
         if not self._take(blocking, timeout, operation):
             return False
         self._note_acquired(operation)
         return True
+
+    def _begin(self, name: str, must_be_free: bool = False) -> Operation:
+        """A call of the lock's begins; with `must_be_free` it cannot end before the lock is free."""
+        return self._simulator.begin_operation(f"{self.class_name}.{name}")
 
     def _take(self, blocking: bool, timeout: float, operation: Operation) -> bool:
         simulator = self._simulator
@@ -113,7 +117,7 @@ class Lock:
         if not self.taken:
             raise RuntimeError("release unlocked lock")
         if not simulator.ending:
-            operation = simulator.begin_operation(f"{self.class_name}.release")
+            operation = self._begin("release")
             if not self.taken:  # somebody else released it while this thread stood before the call
                 raise RuntimeError("release unlocked lock")
             self._note_release(operation)

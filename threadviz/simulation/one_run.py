@@ -6,15 +6,17 @@ from typing import Any
 
 from ..errors import StopRun
 from ..learner.code import raised_at, set_home
-from ..learner.outside import survey
+from ..learner.outside import alike, survey
 from ..learner.points import Points
-from ..schedule import Policy, Schedule
+from ..schedule import Policy, Replay, Schedule
 from ..stage.stage import Finished, Stage, exclusively, interrupted_with, one_each
 from ..stage.watchdog import Watchdog
 from ..texts import error_parts
 from .locks import Lock
 from .scheduler import Simulator
 from .simplequeue import SimpleQueue
+from .stepped import SteppedThreads
+from .stepping import Shared, Stepping
 from .threads import SimulatedThreads
 
 
@@ -27,22 +29,34 @@ def simulate_once(program: partial[Any], policy: Policy, seed: int, cores: int |
         return simulation.run(policy, seed, cores)
 
 
+def replay_steps(program: partial[Any], schedule: Schedule) -> Finished:
+    """Run a scenario's call once more as it was explored; as `simulate_once` otherwise."""
+    with exclusively(), Simulation(program, steps=True) as simulation:
+        simulation.run(Replay(schedule), noted=False)  # which finds out what is shared
+        return simulation.run(Replay(schedule))
+
+
 class Simulation:
     """A scenario's call, ready to be run; its stage stands between `__enter__` and `__exit__`.
 
     MadeOutside, by name, for a primitive that the scenario can reach and has not made itself.  With `preempts` a
-    policy may switch threads just before an access.
+    policy may switch threads just before an access; with `steps` they go step by step.  Where nothing is `noted`,
+    traces are empty.
     """
 
-    def __init__(self, program: partial[Any], preempts: bool = False) -> None:
+    def __init__(self, program: partial[Any], preempts: bool = False, steps: bool = False, noted: bool = True) -> None:
         self._program = program
         around = survey(program, (Lock, SimpleQueue))
         set_home(around.home)
         self._holders = around.holders
-        self._points = Points(around.functions, around.scripts, preempts)
-        self._stage = Stage(SimulatedThreads, program, self._holders, self._points)
+        functions = alike(around.functions) if steps else around.functions
+        self._points = Points(functions, around.scripts, preempts or steps, noted)
+        self._stage = Stage(SteppedThreads if steps else SimulatedThreads, program, self._holders, self._points)
+        self._noted = noted
+        self.shared = Shared() if steps else None  # for runs that go step by step
         self._watchdog = Watchdog(self)
         self._simulator: Simulator | None = None  # of the run that goes on
+        self.newest: Simulator | None = None  # of the run before it
         self._between_runs = 0
         self._interrupted = False  # by the stop button, between two runs
         self._pressed = False  # during the run: the first time it interrupts the learner's code, which may catch it
@@ -69,8 +83,14 @@ class Simulation:
     def run(self, policy: Policy, seed: int = 0, cores: int | None = None, noted: bool = True) -> Finished:
         """One run.  Where it is not `noted` it has the same outcome and an empty trace."""
         policy.begin()  # not on the stage, as it may import what it needs
-        simulator = Simulator(policy, cores, noted)
-        engine = SimulatedThreads(simulator, self._stage.output)
+        noted = noted and self._noted
+        if self.shared is not None:
+            stepping = Stepping(policy, self.shared, noted)
+            simulator: Simulator = stepping
+            engine: SimulatedThreads = SteppedThreads(stepping, self._stage.output)
+        else:
+            simulator = Simulator(policy, cores, noted)
+            engine = SimulatedThreads(simulator, self._stage.output)
         simulator.events.notes += self._points.unseen
         kept: dict[str, Any] = {}
 
@@ -100,11 +120,11 @@ class Simulation:
         finally:
             engine.forget_pools()
             self._stage.end(engine)
-            self._simulator = None
+            self._simulator, self.newest = None, simulator
         stuck = simulator.stuck()
         finished = Finished(
             simulator.trace(),
-            Schedule(simulator.choices),
+            Schedule(simulator.choices, steps=self.shared is not None),
             self._stage.output.lines,
             kept.get("value"),
             stuck or kept.get("error"),
@@ -117,6 +137,16 @@ class Simulation:
         return finished
 
     # ---- what the watchdog asks and says; it may do so at any time, also between two runs ----
+
+    @property
+    def unseen(self) -> list[str]:
+        """A sentence on each function whose accesses are not seen."""
+        return self._points.unseen
+
+    @property
+    def seen(self) -> int:
+        """How many functions tell their accesses."""
+        return self._points.seen
 
     @property
     def progress(self) -> int:

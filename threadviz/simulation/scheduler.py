@@ -26,7 +26,7 @@ from ..schedule import Policy, Preemption
 from ..stage.notes import Events, Row
 from ..stage.watchdog import PATIENCE
 from ..texts import Namesakes
-from ..trace import Kind, On, State, Trace, Wait
+from ..trace import Clock, Kind, On, State, Trace, Wait
 from .cores import MAX_CPU_TURNS, Cores
 
 MAX_EVENTS = 500_000  # trace events of a run; what goes on longer is taken to be endless
@@ -118,6 +118,8 @@ class Simulator:
     """
 
     newest: ClassVar["Simulator"]  # that of the run that goes on; locks made in it keep a reference
+    task_class: ClassVar[type[Task]] = Task
+    clock_name: ClassVar[Clock] = "virtual"
 
     def __init__(self, policy: Policy, cores: int | None = None, noted: bool = True) -> None:
         Simulator.newest = self
@@ -458,7 +460,7 @@ class Simulator:
     def spawn(self, thread: threading.Thread, body: Callable[[], None]) -> Task:
         if len(self.tasks) > MAX_THREADS:
             raise RuntimeError("can't start new thread")  # CPython's own words
-        task = Task(self, thread, body)
+        task = self.task_class(self, thread, body)
         self.tasks.append(task)
         self.alive += not task.daemon
         return task
@@ -692,4 +694,4 @@ class Simulator:
 
     def trace(self) -> Trace:
         waits = tuple(task.waits for task in self.tasks if self.deadlocked and not task.finished and task.waits)
-        return self.events.trace(self.tasks, self.now, waits)
+        return self.events.trace(self.tasks, self.now, waits, self.clock_name)

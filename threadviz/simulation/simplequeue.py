@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import real
 from ..learner.queues import Traffic
-from .scheduler import Simulator, Task
+from .scheduler import Operation, Simulator, Task
 
 _FOREVER = "a queue of a finished run is empty, and the run that would fill it is over; make a new one"
 
@@ -32,12 +32,15 @@ class SimpleQueue:
         if simulator.ending:
             self._items.append(item)
             return
-        operation = simulator.begin_call(name)
+        operation = self._begin(name)
         self._items.append(item)
         if self.traffic is not None:
             self.traffic.went_in(item, len(self._items), operation.line)
         if self._waiters:
             simulator.wake([self._waiters.pop(0)], operation.event)
+
+    def _begin(self, name: str) -> Operation:
+        return self._simulator.begin_call(name)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         if timeout is not None:
@@ -51,7 +54,7 @@ class SimpleQueue:
         simulator = self._simulator
         line = None
         if not simulator.ending:
-            operation = simulator.begin_call(name)
+            operation = self._begin(name)
             line = operation.line
             until = None if timeout is None else simulator.after(timeout)
             task = simulator.current

@@ -8,7 +8,8 @@ from types import FrameType
 from typing import Any, ClassVar
 
 from ..learner.notes import Notes
-from ..learner.places import Notebook
+from ..learner.places import Notebook, Places
+from ..learner.points import Listener
 from ..patches import Patches
 
 
@@ -19,6 +20,7 @@ class Engine(Notes, Notebook, ABC):
     and `is_alive`.
     """
 
+    stepwise: ClassVar[bool] = False  # whether threads go step by step, where `is_set` and `add_worker` matter, too
     virtual: ClassVar[bool]  # whether clocks, thread identities and chance are the run's own, too
     Lock: ClassVar[type[Any]]
     RLock: ClassVar[type[Any]]
@@ -38,6 +40,10 @@ class Engine(Notes, Notebook, ABC):
     def library_lock(self) -> Any:
         """A lock of the standard library's own, which is not the learner's whoever makes it."""
         return self.Lock()
+
+    def listener(self) -> Listener:
+        """Who hears of each access in the learner's code."""
+        return Places(self)
 
     @abstractmethod
     def signalled(self, number: int, handle: Callable[[], object], frame: FrameType | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..learner.places import Place, shared
 from ..texts import Namesakes, printable
-from ..trace import Ending, Held, Kind, Lane, On, Span, State, Trace, TraceEvent, Wait
+from ..trace import Clock, Ending, Held, Kind, Lane, On, Span, State, Trace, TraceEvent, Wait
 
 MAX_ACCESSES = 20_000  # reads and writes that are noted in a run
 MAX_FOR_NOW = 5 * MAX_ACCESSES  # that are kept until it is known whether threads share what they touch
@@ -158,7 +158,7 @@ class Events:
                 merged.append(event if event.cause is None else event._replace(cause=event.cause + moved[event.cause]))
         return merged
 
-    def trace(self, rows: list[Any], now: int, waits: tuple[Wait, ...]) -> Trace:
+    def trace(self, rows: list[Any], now: int, waits: tuple[Wait, ...], clock: Clock = "virtual") -> Trace:
         lanes = tuple(row.lane() for row in rows)
         events = tuple(self._with_shared_places())
-        return Trace(lanes, events, now / 1e9, "virtual", waits, tuple(self.notes))
+        return Trace(lanes, events, now / 1e9, clock, waits, tuple(self.notes))

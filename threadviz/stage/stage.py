@@ -15,7 +15,6 @@ from typing import Any
 
 from ..errors import AlreadyRunning
 from ..learner.futures import SilentFutures
-from ..learner.places import Places
 from ..learner.points import Points
 from ..learner.queues import watch_queues
 from ..learner.reach import replace_early_names
@@ -145,7 +144,7 @@ class Stage:
             random.seed(seed)
         self.silent.begin()
         self.output.begin(engine)
-        self._points.heard_by(Places(engine))
+        self._points.heard_by(engine.listener())
 
     def end(self, engine: Engine) -> None:
         """The run is over: nothing is noted any more, and whoever asks gets the real things."""

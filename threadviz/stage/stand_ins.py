@@ -36,6 +36,7 @@ from .databases import connecting
 from .engine import Engine
 
 pool_module: Any = concurrent.futures.thread
+_AcquireFutures: Any = concurrent.futures._base._AcquireFutures
 Virtual = Callable[..., Any]  # what stands for a primitive; it gets the engine before the primitive's own arguments
 
 
@@ -226,7 +227,7 @@ class StandIns:
         self._places.append(_Place(cls, "__hash__", vars(cls).get("__hash__"), hashed))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def stand_ins(kind: type[Engine]) -> StandIns:
     """Those for one kind of engine, made when it is first used."""
     return StandIns(kind)
@@ -287,6 +288,11 @@ def _virtual_surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
     yield ctypes.pythonapi, "PyThreadState_SetAsyncExc", kind.raise_in
     if "sqlite3" in sys.modules:  # not in a Python that was built without it
         yield sys.modules["sqlite3"], "connect", connecting(sys.modules["sqlite3"].connect)
+    if kind.stepwise:
+        yield threading.Event, "is_set", kind.is_set
+        yield threading.Event, "isSet", kind.is_set
+        yield pool_module.ThreadPoolExecutor, "_adjust_thread_count", kind.add_worker
+        yield _AcquireFutures, "__init__", kind.put_in_order
 
 
 def _selecting(real_select: Callable[..., Any]) -> Virtual:
