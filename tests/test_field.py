@@ -381,3 +381,29 @@ def test_handlers_of_a_run_are_taken_off_again_and_interrupts_that_are_swallowed
     with pytest.raises(KeyboardInterrupt):
         tv.simulate(swallows)
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGUSR1)] == before
+
+
+def test_watchdog_outside_the_main_os_thread_strikes_nothing_but_the_learners_code(monkeypatch):
+    monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.02)
+    monkeypatch.setattr("threadviz.stage.watchdog.PERSIST", 0.0005)
+    came = []
+
+    def many():
+        lock = threading.Lock()
+        lock.acquire()
+        for _ in range(500):
+            threading.Thread(target=lock.acquire, daemon=True).start()
+        while True:
+            pass
+
+    def run():
+        try:
+            came.append(type(tv.simulate(many).exception()))
+        except BaseException as error:
+            came.append(type(error))
+
+    for _ in range(5):
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    assert came == [tv.Stuck] * 5

@@ -174,9 +174,10 @@ class Simulation:
             self._simulator.note_computing(frame)
             self._simulator.let_main_handle(frame)
 
-    def mark(self, why: str, frame: FrameType | None) -> None:
+    def strike(self, why: str, frame: FrameType | None) -> None:
         if self._simulator is not None:
             self._simulator.mark(why, frame)
+            self._simulator.target.strike()
         else:
             self._interrupted |= why == "interrupted"
 

@@ -24,7 +24,7 @@ from ..learner.notes import blocked_in
 from ..learner.places import Place
 from ..schedule import Policy, Preemption
 from ..stage.notes import Events, Row
-from ..stage.watchdog import PATIENCE
+from ..stage.watchdog import PATIENCE, Target
 from ..texts import Namesakes
 from ..trace import Clock, Kind, On, State, Trace, Wait
 from .cores import MAX_CPU_TURNS, Cores
@@ -126,6 +126,7 @@ class Simulator:
         self.policy = policy
         self.noted = noted  # without notes a run costs half as much, and has the same choices and the same outcome
         self.os_thread = real.get_ident()
+        self.target = Target(self.os_thread)
         self.hub = getcurrent()
         self.now = 0  # nanoseconds, virtual
         self.tasks: list[Task] = []
@@ -160,12 +161,14 @@ class Simulator:
         """Run `body` as the main thread, and all that it starts, to the end; raises what ended it from outside."""
         self._unstarted = self.current = self.spawn(threading.main_thread(), body)
         try:
+            self.target.expose()
             while (task := self._unstarted) is not None:
                 self._unstarted = None
                 self._hand_to(task).switch()
         except StopRun:  # it came between the end of a thread's code and that of its greenlet
             pass
         finally:
+            self.target.shield()
             self.close()
             _tie(self.tied)
             self.ready, self._timers = [], []
@@ -619,9 +622,21 @@ class Simulator:
                 self.current = task
                 task.parent = self.hub
                 if task.requests <= MAX_REQUESTS:
-                    task.throw(StopRun)
+                    self._end(task)
                 if not task.dead:
                     _UNKILLABLE.append(task)
+
+    def _end(self, task: Task) -> None:
+        """Raise StopRun in a thread where it stands; what it does on its way out may have to be ended, too."""
+        try:
+            self.target.expose()
+            task.throw(StopRun)
+        except StopRun:  # the watchdog's, before or after it
+            pass
+        finally:
+            self.target.shield()
+        if not task.dead and not task.requests:
+            task.throw(StopRun)
 
     def stuck(self) -> Stuck | None:
         """The error of a run that had to be ended, or None."""

@@ -13,6 +13,8 @@ from ..learner.code import KIND, OWN, is_learners
 
 _setitimer = getattr(signal, "setitimer", None)  # kept, as a run refuses the learner's own use; Windows has none
 
+_set_async_exc = ctypes.pythonapi.PyThreadState_SetAsyncExc  # kept, as a run has its own
+
 PATIENCE = 5.0  # seconds, real
 LOOKS = 50  # at the progress in that time
 REAL_PATIENCE = 12  # times as much for whoever waits for something real, such as a file lock, and holds up nobody
@@ -37,14 +39,12 @@ class Watched(Protocol):
     def stop(self, why: str, frame: FrameType | None) -> None:
         """End the run, in its own OS thread."""
 
-    def mark(self, why: str, frame: FrameType | None) -> None:
-        """Say why the run is being ended, in another OS thread."""
+    def strike(self, why: str, frame: FrameType | None) -> None:
+        """End the run, from another OS thread."""
 
 
 class Watchdog:
     """Looks several times a second whether a run makes progress, and ends one that has made none for five.
-
-    Where it cannot stop a run in the watched OS thread it calls `mark` in its own, and has StopRun raised there.
 
     In the main thread it stands on the interval timer and on SIGINT, which reach code that is blocked in C, too.
     Elsewhere (and where there is no interval timer) it is an OS thread of its own, which ends with the run.
@@ -127,13 +127,50 @@ class Watchdog:
             self._why = "stuck"
             _thread.interrupt_main()
         else:
-            self._runs.mark("stuck", real.current_frames().get(watched))
-            raise_in(watched)
+            self._runs.strike("stuck", real.current_frames().get(watched))
 
 
 def raise_in(watched: int) -> None:
     """Have StopRun raised in an OS thread, between two instructions of Python."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watched), ctypes.py_object(StopRun))
+    _set_async_exc(ctypes.c_ulong(watched), ctypes.py_object(StopRun))
+
+
+class Target:
+    """What StopRun may be raised in from another OS thread, and only while it is `exposed`.
+
+    Each side writes its own flag before it reads the other's, so none can overlook the other.
+    """
+
+    def __init__(self, os_thread: int) -> None:
+        self._os_thread = os_thread
+        self._exposed = False
+        self._striking = False
+
+    def strike(self) -> None:
+        self._striking = True
+        if self._exposed:
+            raise_in(self._os_thread)
+        self._striking = False
+
+    def expose(self) -> None:
+        self._exposed = True
+
+    def shield(self) -> None:
+        """From now on none comes, nor one that is still on its way; in the target's own OS thread."""
+        while self._exposed:
+            try:
+                self._shield()
+            except StopRun:
+                continue
+
+    def _shield(self) -> None:
+        self._exposed = False
+        try:
+            while self._striking:
+                real.sleep(0)
+            _set_async_exc(ctypes.c_ulong(self._os_thread), None)
+        except StopRun:  # that very one
+            pass
 
 
 def raise_on_next_line(frame: FrameType | None) -> None:
