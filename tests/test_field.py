@@ -407,3 +407,48 @@ def test_watchdog_outside_the_main_os_thread_strikes_nothing_but_the_learners_co
         thread.start()
         thread.join()
     assert came == [tv.Stuck] * 5
+
+
+# ---- what is not the same every time --------------------------------------------------------------------------------
+
+
+class Plain:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: {"anna", "bert", "carl"}, True),
+        (lambda: frozenset([Plain(), Plain()]), True),
+        (lambda: {("a", 1), ("b", 2)}, True),
+        (lambda: {3, 1, 2.5}, False),
+        (lambda: {"alone"}, False),
+        (lambda: sorted({"anna", "bert"}), False),
+        (lambda: {threading.Thread(), threading.Thread()}, False),
+        (lambda: dict.fromkeys(["anna", "bert"]), False),
+    ],
+)
+def test_order_of_a_set_that_differs_from_process_to_process_is_told(make, told):
+    def loops():
+        for _ in make():
+            pass
+
+    def unpacks():
+        return [*make()], len(make())
+
+    first = loops.__code__.co_firstlineno
+    for scenario, line in ((loops, first + 1), (unpacks, first + 5)):
+        notes = [note for note in tv.simulate(scenario).trace.notes if "order" in note]
+        assert notes == told * [
+            f"the set that is gone through in line {line} has another order in every process, and so may this run: "
+            "sorted() gives it one"
+        ]
+
+
+def test_set_that_is_only_looked_into_has_no_order_to_tell():
+    def scenario():
+        names = {"anna", "bert"}
+        return "anna" in names, len(names), sorted(names), max(names)
+
+    assert tv.simulate(scenario).trace.notes == ()

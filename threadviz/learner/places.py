@@ -5,10 +5,13 @@ worth a note: what one of them writes when another one that touches it has begun
 these accesses are noted for the time being, each with its place.
 """
 
+import os
+import threading
 import weakref
 from collections import Counter as Multiset
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable
+from concurrent.futures import Future
 from enum import Enum
 from functools import lru_cache
 from types import ModuleType
@@ -19,6 +22,10 @@ from ..trace import Kind
 from .code import is_learners, is_learners_class, line_in, slots
 
 PLAIN = (bool, int, float, str, bytes, None.__class__)
+# What goes through a set in its order.
+_IN_ORDER = frozenset(
+    ["get_iter", "unpack_sequence", "unpack_ex", "list_extend", "pop", "list", "tuple", "iter", "enumerate", "reversed"]
+)
 _CONTAINERS = (list, dict, set, deque, defaultdict, Multiset, OrderedDict, bytearray)
 
 
@@ -90,6 +97,9 @@ class Notebook(Protocol):
     def note_for_now(self, kind: Kind, place: Place, value: str, line: int) -> None: ...
     def object_name(self, wanted: object, otherwise: str) -> str: ...
 
+    def note_order(self, line: int) -> None:
+        """Code has gone by the order of a set, which differs from process to process."""
+
 
 class Places:
     """The places of one run, which hears of every access."""
@@ -123,6 +133,8 @@ class Places:
         lane = self._notebook.lane()
         if lane is None:
             return
+        if site.name in _IN_ORDER and type(thing) in (set, frozenset) and not _always_alike(thing):
+            self._notebook.note_order(line_in(site.file, site.line))
         if site.what in ("global", "variable"):
             if not callable(value):
                 self._note(lane, site, thing, (site.name,), value)
@@ -202,6 +214,20 @@ def _kind_of(cls: type) -> str:
     if first in _CONTAINERS:
         return "both" if is_object else "container"
     return "object" if is_object else ""
+
+
+def _always_alike(things: set[Any] | frozenset[Any]) -> bool:
+    """Whether a set has the same order in every process: not that of texts, nor of what is hashed by its address."""
+    return len(things) < 2 or all(map(_hashes_alike, set.__iter__(things) if type(things) is set else things))
+
+
+def _hashes_alike(thing: Any) -> bool:
+    kind = type(thing)
+    if kind is tuple or kind is frozenset:
+        return all(map(_hashes_alike, thing))
+    if kind is str or kind is bytes:
+        return os.environ.get("PYTHONHASHSEED", "random") != "random"
+    return kind in (int, float, bool, complex) or issubclass(kind, (threading.Thread, Future))  # numbered in a run
 
 
 @lru_cache(maxsize=1000)

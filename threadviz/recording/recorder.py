@@ -144,6 +144,9 @@ class Recorder(Engine):
     def before_access(self) -> None:
         """Nothing: real threads are switched by the operating system."""
 
+    def note_order(self, line: int) -> None:
+        """Nothing: a recorded run is another one each time."""
+
     def note_for_now(self, kind: Kind, place: Place, value: str, line: int) -> None:
         """Note an access that is left out at the end if threads turn out not to share the place."""
         track = self.tracks.get(real.get_ident())

@@ -427,7 +427,7 @@ class Simulator:
     def _wait_for_real(self) -> bool:
         """Nothing is left to come but something real: wait for it; False where nobody waits for any."""
         if self._looking:
-            self._note_once("real", "the run waited for something real, which takes no time on the virtual clock")
+            self.note_once("real", "the run waited for something real, which takes no time on the virtual clock")
         while self._looking:
             self.check()
             if self._look_outside(GLANCE) or self.ready:  # for a signal's handler
@@ -478,9 +478,9 @@ class Simulator:
         learners, _, _ = call_site(frame)
         if learners is not None and self.current:
             where = f"{self.current.name}, line {line_at(learners)}"
-            self._note_once("computing", f"computing as in {where} takes no virtual time: tv.work(seconds) does")
+            self.note_once("computing", f"computing as in {where} takes no virtual time: tv.work(seconds) does")
 
-    def _note_once(self, what: str, sentence: str) -> None:
+    def note_once(self, what: str, sentence: str) -> None:
         if what not in self._noted_once:
             self._noted_once.add(what)
             self.events.notes.append(sentence)

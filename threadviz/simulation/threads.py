@@ -300,6 +300,13 @@ class SimulatedThreads(Engine):
     def note_access(self, kind: Kind, what: str, value: str, line: int) -> None:
         self._simulator.record_access(kind, what, value, line)
 
+    def note_order(self, line: int) -> None:
+        self._simulator.note_once(
+            "order",
+            f"the set that is gone through in line {line} has another order in every process, and so may this run: "
+            "sorted() gives it one",
+        )
+
     def begin_item(self) -> int | None:
         return None if self._simulator.ending else self._simulator.begin_operation("queue").line
 
