@@ -11,6 +11,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 NBVAL := $(BIN)/pytest --nbval --nbval-cell-timeout=60 --numprocesses=auto --dist=loadfile
 UNIT := $(BIN)/pytest tests --ignore=tests/browser --numprocesses=auto
 
+# JupyterLab refuses to run as root, as one is in most containers, without being told so.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help env lab test test-all test-unit test-whole test-notebooks test-pythons test-browser notebooks lint pins
@@ -23,6 +26,7 @@ env: $(STAMP) ## Make .venv with everything in it (again only when the pins chan
 $(STAMP): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with venv and pip was found: install one," \
 		"or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "making $(VENV), an environment of its own for the course: about 650 MB, a minute or two, and only this once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
@@ -34,7 +38,7 @@ $(STAMP): requirements.txt pyproject.toml
 lab: env ## Open the course in JupyterLab (more options: make lab ARGS=--no-browser)
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" JUPYTERLAB_WORKSPACES_DIR="$(CURDIR)/$(VENV)/workspaces" \
 		$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" \
-		--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
+		--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(AS_ROOT) $(ARGS)
 
 test: test-unit test-notebooks ## Run the tests before a commit: of the many alike, a sample
 

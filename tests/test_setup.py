@@ -1,6 +1,7 @@
 """The set-up's own promises: one set of versions, stored notebook outputs, nothing of one machine."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -220,3 +221,23 @@ def test_no_file_names_a_home_folder():
             lines = path.read_text(encoding="utf-8", errors="ignore").splitlines()
             named += [f"{name}:{number}" for number, line in enumerate(lines, 1) if home.search(line)]
     assert named == []
+
+
+def test_first_start_says_what_it_does_and_works_as_root():
+    told = subprocess.run(
+        ["make", "--dry-run", "--always-make", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    (says,) = [number for number, line in enumerate(told) if "650 MB, a minute or two" in line]
+    (makes,) = [number for number, line in enumerate(told) if " -m venv " in line]
+    assert told[says].startswith("echo ") and says < makes
+    (lab,) = [line for line in told if "default_url" in line]
+    assert ("--allow-root" in lab.split()) == (os.geteuid() == 0)
+
+
+def test_way_without_make_installs_what_a_learner_needs_and_asks_about_no_news():
+    block = text_of(ROOT / "README.md").split("**Without make**")[1].split("```")[1]
+    assert 'pip install --constraint requirements.txt ".[course]"' in block
+    assert "set JUPYTER_CONFIG_PATH=.jupyter" in block and (ROOT / ".jupyter").is_dir()
+    extras = read_pyproject()["project"]["optional-dependencies"]
+    assert not set(extras["course"]) & set(extras["dev"])
+    assert {"mypy", "nbval", "pytest", "ruff"} <= set(extras["dev"])
