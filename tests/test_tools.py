@@ -48,6 +48,13 @@ def test_notebook_that_raises_fails_loudly_and_is_left_as_it_was(write, capsys):
     assert "ZeroDivisionError" in said.err
 
 
+def test_hidden_output_is_marked_as_jupyterlab_marks_it():
+    cell = new_code_cell("1", metadata={"jupyter": {"outputs_hidden": True}})
+    notebook = new_notebook(cells=[cell, new_code_cell("2")])
+    execute_notebooks.tidy(notebook)
+    assert [cell.metadata.get("collapsed") for cell in notebook.cells] == [True, None]
+
+
 def test_cell_tagged_to_raise_may_raise(write):
     path = write("1 / 0", tags=["raises-exception"])
     assert execute_notebooks.main([str(path)]) == 0

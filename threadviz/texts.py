@@ -33,6 +33,8 @@ def error_text(error: BaseException) -> str:
 
 def clean(text: str) -> str:
     """Return the text in one line, with characters that would not be seen as themselves made visible."""
+    if text.isprintable():  # which looks at all at once
+        return text
     hidden = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
     return "".join("\ufffd" if unicodedata.category(char) in hidden else char for char in text)
 

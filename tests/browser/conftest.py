@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,22 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def lab(folder, tmp_path_factory):
-    """The address of a running JupyterLab, as a function of a notebook's name."""
+    """The address of a JupyterLab as `make lab` starts it, as a function of a notebook's name."""
+    with _serving(folder, tmp_path_factory.mktemp("home"), {"JUPYTER_CONFIG_PATH": str(ROOT / ".jupyter")}) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def plain_lab(folder, tmp_path_factory):
+    """The same for a JupyterLab that somebody starts without `make`, where the package is installed."""
+    with _serving(folder, tmp_path_factory.mktemp("home"), {}) as address:
+        yield address
+
+
+@contextmanager
+def _serving(folder, home, configuration):
     browser_is_there = chromium()
     assert browser_is_there
-    home = tmp_path_factory.mktemp("home")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -65,7 +78,7 @@ def lab(folder, tmp_path_factory):
         command.append("--allow-root")
     environment = {
         **os.environ,
-        "JUPYTER_CONFIG_PATH": str(ROOT / ".jupyter"),
+        **configuration,
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
@@ -99,7 +112,9 @@ def browser():
 
     path = chromium()
     with sync_playwright() as playwright:
-        chrome = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        # without scrollbars no test could see one where none belongs
+        shown = ["--hide-scrollbars"]
+        chrome = playwright.chromium.launch(executable_path=path, args=FLAGS, ignore_default_args=shown)
         yield chrome
         chrome.close()
 

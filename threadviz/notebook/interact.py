@@ -15,7 +15,7 @@ from ..run import Run
 from ..verbs import RESERVED, record, simulate
 from .for_real import ForReal, handed_over, running_loop
 
-SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
+SETTLE = 0.002  # seconds, real: a movement is drawn when no newer one came in for so long
 PATIENCE = 0.1  # seconds, real: a movement that is always followed by newer ones is drawn after so long
 _LOG_LINES = 100
 _LABEL = 190  # CSS pixels that the name of a control takes at most

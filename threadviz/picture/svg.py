@@ -59,15 +59,21 @@ def paint(timeline: Timeline, words: str = "", source: Mapping[int, str] | None 
     # the hatchings are found by name, in the whole page: another picture's must not be taken
     name = f"tv{crc32(body.encode()):08x}"
     title, wide, high = timeline.around[0].text, _n(timeline.width), _n(timeline.height)
-    told = "\n".join(clean(line) for line in words.splitlines())
+    told = escape("\n".join(clean(line) for line in words.splitlines()))
+    desc = f"<desc>{told}</desc>" if told else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="tv" role="img" aria-label="{escape(title)}" '
         f'viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" font-family="{FAMILY}, Verdana, sans-serif" '
-        f'font-size="{_n(LETTERS)}" data-left="{_n(timeline.left)}" data-scale="{picture.scale:.6g}">'
-        f"<desc>{escape(told)}</desc><style>{_STYLE}</style>{_hatchings(name)}"
+        f'font-size="{_n(LETTERS)}" data-bottom="{_n(TOP + picture.height)}" data-scale="{_scale(picture):.6g}">'
+        f"{desc}<style>{_STYLE}</style>{_hatchings(name)}"
         f'<rect{_look("paper")} width="100%" height="100%"/>'
         f'<g transform="translate({_n(timeline.left)} {_n(TOP)})">{body.replace("url(#tv-", f"url(#{name}-")}</g></svg>'
     )
+
+
+def _scale(picture: Picture) -> float:
+    """Pixels a second, all in all; 0 where nothing takes time."""
+    return (picture.x(picture.end) - picture.x(0)) / picture.end if picture.ruler.timed and picture.end else 0.0
 
 
 def _parts(timeline: Timeline, source: Mapping[int, str]) -> Iterator[str]:

@@ -9,14 +9,14 @@ const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 // While it has the focus the keys are the timeline's, not the notebook's.
 const PARTS = `<div class="tv-outcome" role="status"></div><div class="tv-bars"></div>
   <div class="tv-view" tabindex="0" role="group" aria-label="${HELP}" data-lm-suppress-shortcuts="true"></div>
-  <div class="tv-card" role="status"></div><div class="tv-log"></div>
+  <div class="tv-card" role="status" hidden></div><div class="tv-log"></div>
   <details class="tv-words"><summary></summary><pre></pre></details>`;
 
 function render({ model, el }) {
   el.classList.add("tv-panel");
   el.innerHTML = PARTS;
   const [outcome, bars, view, card, log, words] = el.children;
-  const [summary, text] = words.children;
+  const [summary, text] = words.children, controls = {};
   const stop = new AbortController();
   const on = (node, name, act) => node.addEventListener(name, act, { signal: stop.signal, passive: false });
   const svg = () => view.querySelector("svg");
@@ -24,7 +24,6 @@ function render({ model, el }) {
   const isGone = () => Object.values(controls).some((each) => !each.comm_live);
   const place = (event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg().getScreenCTM().inverse());
   let items = [], chosen = null, box = null, ghost = null, checking = 0, resting = 0;
-  const controls = {};
 
   function show() {
     const face = model.get("face");
@@ -40,7 +39,7 @@ function render({ model, el }) {
     });
     point(null);
     if (svg() && box) zoomTo(before === JSON.stringify(whole()) ? box : whole());
-    if (svg() && ghost) {
+    if (svg() && ghost?.scale && +svg().dataset.scale) {
       const shrunk = +svg().dataset.scale / ghost.scale;
       svg().lastChild.append(shape("path", { class: "tv-ghost", d: ghost.path,
         transform: `translate(${ORIGIN}) scale(${shrunk} 1) translate(${-ORIGIN})` }));
@@ -64,7 +63,7 @@ function render({ model, el }) {
 
   function outlines() {
     const sides = ({ x, y, width, height }) => [x, y, width, height].map((side) => side.baseVal.value);
-    const rects = items.filter((each) => each.tagName === "rect").map(sides);
+    const rects = items.filter((each) => each.matches(":not([data-fill=instant]) > rect")).map(sides);
     return rects.map(([x, y, w, h]) => `M${x} ${y}h${w}v${h}h-${w}z`).join("");
   }
 
@@ -79,7 +78,8 @@ function render({ model, el }) {
     clearTimeout(checking);
     if (stop.signal.aborted) return;
     const same = ([id, [name, value]]) => JSON.stringify(controls[id]?.get(name) ?? value) === JSON.stringify(value);
-    const settled = Object.entries(model.get("at")).every(same);
+    const settled = !model.get("running") && Object.entries(model.get("at")).every(same);
+    if (model.get("bars") && !bars.innerHTML) requestAnimationFrame(() => bars.scrollIntoView({ block: "nearest" }));
     bars.innerHTML = model.get("bars");
     if (isGone()) say("the kernel was restarted: run the cell again", !settled);
     else if (settled) say(model.get("said"), false);
@@ -122,7 +122,7 @@ function render({ model, el }) {
 
   function instant(x) {
     view.querySelector(".tv-instant")?.remove();
-    if (x && svg()) svg().append(shape("path", { class: "tv-instant", d: `M${x} 26V${svg().getAttribute("height")}` }));
+    if (x && svg()) svg().append(shape("path", { class: "tv-instant", d: `M${x} 26V${svg().dataset.bottom}` }));
     light(x);
   }
 
