@@ -740,8 +740,9 @@ def test_timer_waits_under_a_public_name_and_is_what_wakes(verb):
         event.wait()
 
     trace = verb(scenario).trace
-    assert [[span.label for span in lane.spans if span.state == "blocked"] for lane in trace.lanes] == 2 * [
-        ["Event.wait"]
+    assert [[span.label for span in lane.spans if span.state == "blocked"] for lane in trace.lanes] == [
+        ["Event.wait"],
+        ["waits as a Timer"],
     ]
     wake = next(event for event in trace.events if event.kind == "wake")
     assert wake.cause is not None

@@ -41,9 +41,7 @@ def test_marks_stand_from_left_to_right_in_the_order_in_which_they_happened(prog
     picture = lay_out(trace, 660)
     marks = sorted(mark for kind in picture.marks if kind != "error" for mark in picture.marks[kind])
     shown = [(picture.about[mark].thread, picture.about[mark].line) for mark in marks]
-    happened = iter(
-        (trace.lanes[event.lane].name, event.line) for event in trace.events if event.kind in ("read", "write")
-    )
+    happened = iter((trace.lanes[event.lane].name, event.line) for event in trace.events)
     assert all(each in happened for each in shown)  # each is found after the one before
     assert all(a < b for (a, _), (b, _) in pairwise(marks))
 

@@ -184,3 +184,39 @@ def test_line_breaks_and_control_characters_cannot_forge_a_line():
 @pytest.mark.parametrize("value, text", [(0.1 + 0.2, "0.3 s"), (2.0, "2 s"), (1 / 3, "0.333333 s"), (1e-7, "1e-07 s")])
 def test_seconds_have_at_most_six_digits(value, text):
     assert seconds(value) == text
+
+
+def test_time_out_and_calls_that_change_what_others_wait_for_are_told():
+    spans = (Span("blocked", 0, 1, "Event.wait", 3), Span("blocked", 1, 2, "Event.wait", 3))
+    events = (
+        TraceEvent(1, 0, "wake", "Event.wait", "time-out", 3),
+        TraceEvent(1.5, 1, "call", "Event.set", line=9),
+        TraceEvent(1.5, 1, "call", "Event.set"),  # the library's own
+        TraceEvent(2, 0, "wake", "Event.wait", line=3, cause=1),
+    )
+    lanes = Lane("A", spans), Lane("B", (Span("sleeping", 0, 1.5, "sleep 1.5", 8),))
+    assert describe(Trace(lanes, events, 2)).splitlines()[:2] == [
+        "A: blocked in Event.wait 1 s, until its time-out (line 3); blocked in Event.wait 1 s (line 3)",
+        "B: sleeps 1.5 s (line 8); calls Event.set at 1.5 s (line 9)",
+    ]
+
+
+def test_moments_on_the_cpu_are_no_news_of_a_recorded_run_and_its_times_have_two_digits():
+    times = 0, 0.0004, 0.1007, 0.1009, 0.1991, 0.1992, 0.2996, 0.3
+    states = ("running", "sleeping", "running", "sleeping", "running", "sleeping", "running")
+    spans = [Span(state, a, b, line=4) for state, a, b in zip(states, times, times[1:], strict=False)]
+    lane = Lane("A", tuple(spans), (Held("lock", 0.10071, 0.19912),))
+    off = Span("ready", 0.15, 0.1503, "off the CPU")
+    busy = Lane("B", (Span("running", 0, 0.15), off, Span("running", 0.1503, 0.3)))
+    assert describe(Trace((lane, busy), (), 0.3, "real")).splitlines()[:2] == [
+        "A: sleeps 0.1 s (line 4); sleeps 0.098 s (line 4); sleeps 0.1 s (line 4); holds lock from 0.101 s to 0.199 s",
+        "B: runs 0.3 s",
+    ]
+    wait = Span("blocked", 0.0002, 0.0006, "Queue.get")
+    short = Lane("A", (Span("running", 0, 0.0002), wait, Span("running", 0.0006, 0.3)))
+    assert describe(Trace((short,), (), 0.3, "real")).startswith("A: blocked in Queue.get 0.0004 s; runs 0.3 s\n")
+
+
+def test_recorded_thread_that_only_ran_for_a_moment_ran():
+    lanes = Lane("A", (Span("running", 0, 0.0002),)), Lane("B", (Span("sleeping", 0, 1),))
+    assert describe(Trace(lanes, (), 1, "real")).startswith("A: runs without waiting\nB: sleeps 1 s\n")

@@ -23,7 +23,7 @@ Kind = Literal[
     "acquire",  # a lock was got; `cause` is the release that made it possible, when there was a wait
     "release",
     "call",  # any other operation of the standard library, such as Queue.put; `what` names it
-    "wake",  # a wait inside such an operation ended; `cause` is the trace event that ended it, None for a time-out
+    "wake",  # a wait inside such an operation ended; `cause` is what ended it; `value` is "time-out" for one of those
     "queue",  # a queue was used for the first time; `what` is its name, `value` its bound, empty without one
     "put",  # an item went into a queue; `what` is the queue's name, `value` how many items are in it now
     "get",  # an item came out of a queue, likewise; `cause` is the put of that very item
@@ -56,6 +56,13 @@ class Held(NamedTuple):
     end: float
 
 
+class Call(NamedTuple):
+    """A call that was submitted to a pool, and when the lane's thread began it."""
+
+    start: float
+    what: str  # as it would be written: "fetch('a')"
+
+
 class TraceEvent(NamedTuple):
     """An instant in one thread."""
 
@@ -74,13 +81,14 @@ Ending = Literal["returned", "raised", "abandoned", "deadlocked", "stopped", "go
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One thread's row: what it was doing (`spans`, without gaps) and which locks it held (`held`)."""
+    """One thread's row: what it was doing (`spans`, without gaps), which locks it held and which `calls` it made."""
 
     name: str
     spans: tuple[Span, ...]
     held: tuple[Held, ...] = ()
     daemon: bool = False
     ending: Ending = "returned"
+    calls: tuple[Call, ...] = ()
 
     @property
     def start(self) -> float:

@@ -59,6 +59,8 @@ def is_learners(filename: str) -> bool:
 
 
 _QUEUES = queue.Queue.get.__code__.co_filename
+TIMER = "Timer"  # what it is called that a threading.Timer waits
+_EVENT_WAIT, _TIMER_RUN = threading.Event.wait.__code__, threading.Timer.run.__code__
 _CONDITION = threading.Condition.__init__.__code__
 _BEGINS = {id(run.__code__) for run in (threading.Thread.run, threading.Timer.run, _WorkItem.run)}  # a learner's call
 
@@ -99,6 +101,8 @@ def call_site(
 def operation_name(frame: FrameType) -> str:
     """What a library function is called by those who call it: 'Queue.get', 'ThreadPoolExecutor.__exit__'."""
     code = frame.f_code
+    if code is _EVENT_WAIT and frame.f_back is not None and frame.f_back.f_code is _TIMER_RUN:
+        return TIMER  # an event of the library's own
     name = code.co_qualname.split(".<locals>")[0]
     if "." in name and code.co_argcount:
         owner = type(frame.f_locals.get(code.co_varnames[0]))

@@ -1,6 +1,11 @@
-"""Finds the exceptions of futures that nobody asked for: a pool keeps them silent for ever."""
+"""What a pool is asked to do: which call each worker begins, and the exceptions that nobody asked for.
+
+A pool keeps these silent for ever.
+"""
 
 import concurrent.futures
+import concurrent.futures.thread
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from ..errors import StopRun
@@ -8,6 +13,7 @@ from ..patches import Patches
 from ..texts import error_parts
 from .code import raised_at
 from .notes import Noting
+from .places import short
 
 _ASKED = "_threadviz_asked"
 
@@ -45,6 +51,18 @@ class SilentFutures:
             vars(made)[_ASKED] = True
             return real_exception(made, timeout)
 
+        item: Any = concurrent.futures.thread._WorkItem
+        real_run = item.run
+
+        def run(task: Any, *context: Any) -> None:
+            notes = noting()
+            if notes is not None and not notes.is_over:
+                # from CPython 3.14 on they are one tuple
+                given = task.task if hasattr(task, "task") else (task.fn, task.args, task.kwargs)
+                notes.note_submitted(_call(*given))
+            real_run(task, *context)
+
+        patches.attribute(item, "run", run)
         patches.attribute(future, "set_exception", set_exception)
         patches.attribute(future, "result", result)
         patches.attribute(future, "exception", exception)
@@ -52,3 +70,10 @@ class SilentFutures:
     def errors(self) -> list[tuple[str, BaseException]]:
         """Thread name and exception of each future that failed and was never asked."""
         return [(name, error) for future, name, error in self._failed.values() if _ASKED not in vars(future)]
+
+
+def _call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """The call as it would be written, without calling any method of the learner's: 'fetch('a', …)'."""
+    named = isinstance(function, FunctionType | MethodType | BuiltinFunctionType | type)
+    shown = [short(value) or "…" for value in args] + [f"{key}={short(value) or '…'}" for key, value in kwargs.items()]
+    return f"{function.__name__ if named else type(function).__name__}({', '.join(shown)})"

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from ..patches import Patches
 from ..trace import Kind
+from .code import TIMER
 
 
 class Naming(Protocol):
@@ -29,6 +30,9 @@ class Notes(Naming, Protocol):
     def note(self, kind: Kind, what: str = "", value: str = "", line: int | None = None, cause: Any = None) -> Any:
         """Note a trace event of the current thread; returns what a later one gives as its `cause`."""
 
+    def note_submitted(self, call: str) -> None:
+        """Note that the current thread, a pool's, begins a call that was submitted."""
+
     def begin_item(self) -> int | None:
         """An item is about to go into or out of a queue of the learner's; returns the line."""
 
@@ -37,6 +41,8 @@ def blocked_in(operation: str, used: object | None, names: Naming) -> str:
     """What a wait inside an operation is called in the picture: 'Queue.get of jobs', where it is one of a queue."""
     if operation == "_worker":
         return "waits for work"
+    if operation == TIMER:
+        return "waits as a Timer"
     if used is None or "Queue." not in operation:  # as in a library's own use of one
         return operation
     called = names.object_name(used, "")

@@ -1,5 +1,6 @@
 """What a lane shows of itself: its states, and how it ended."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping
 from itertools import pairwise
@@ -54,9 +55,11 @@ def add_bar(picture: Picture, row: Row, trace: Trace, stop: float, let_go: Mappi
             bar.narrow(span, left, right)
         else:
             because = let_go.get(span.end, "") if span.state in WAITS else ""
-            about = About(lane.name, _doing(span), span.start, inf if for_ever else span.end, span.line, because)
+            task = _task(lane, span)
+            thread = f"{lane.name}, in {task}" if task else lane.name
+            about = About(thread, _doing(span), span.start, inf if for_ever else span.end, span.line, because)
             bar.just(fill(span), bar.merge(left), right, about)
-            _label(picture, row, span, left, right if not for_ever else stop - _circle_room(picture))
+            _label(picture, row, span, task, left, right if not for_ever else stop - _circle_room(picture))
     bar.merge()
     return bar.merged
 
@@ -204,18 +207,41 @@ class _Bar:
 
 
 def _doing(span: Span) -> str:
-    return f"{span.state}: {span.label}" if span.label else span.state
+    return f"{span.state}: {_told(span)}" if span.label else span.state
+
+
+def _told(span: Span) -> str:
+    """Return a span's label; of work that is done in several pieces, how much of it this piece is."""
+    if span.state == "running" and span.label.startswith("work "):
+        total = span.label.removeprefix("work ")
+        part = f"{span.end - span.start:.3g}"
+        if float(part) < 0.95 * float(total):
+            return f"work {part} of {total}"
+    return span.label
+
+
+def _task(lane: Lane, span: Span) -> str:
+    """Return the call of a pool that a worker is in during a span, but not while it waits for the next one."""
+    at = bisect_right(lane.calls, span.start, key=lambda call: call.start)
+    return lane.calls[at - 1].what if at and not span.label.startswith("waits for work") else ""
 
 
 def _circle_room(picture: Picture) -> float:
     return 18.0 * len(picture.circle) + 12 if picture.circle else 0.0
 
 
-def _label(picture: Picture, row: Row, span: Span, left: float, right: float) -> None:
-    if right - left < 24 or not span.label:
+def _label(picture: Picture, row: Row, span: Span, task: str, left: float, right: float) -> None:
+    if right - left < 24 or not (span.label or task):
         return
-    size = LETTERS if picture.roomy else SMALL
-    text = _label_that_fits(printable(span.label), right - left - 10, size)
+    size, room = LETTERS if picture.roomy else SMALL, right - left - 10
+    label, call = printable(_told(span)), printable(task)
+    both = f"{call}: {label}" if call and label else call
+    if both and width(both, size) <= room:
+        text = both
+    elif call and label and width(call, size) <= room < width(label, size):
+        text = call
+    else:
+        text = _label_that_fits(label or call, room, size)
     solid = span.state == "running"
     if text:
         colour = "#FFFFFF" if solid else INK

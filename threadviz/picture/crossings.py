@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import Literal
 
-from ..story.causality import HandOver, deadlock_cycle, hand_overs, lost_updates, shared_attributes
+from ..story.causality import HandOver, deadlock_cycle, hand_overs, is_marked, lost_updates, shared_attributes
 from ..story.words import lost_summary
 from ..trace import Span, Trace, TraceEvent
 from .bars import half_a_tick
@@ -149,7 +149,7 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
     without = 0
     newest, newest_of = -BESIDE, [-MARK] * len(picture.rows)
     for index, event in enumerate(trace.events):
-        if event.kind not in ("read", "write") or event.what not in shared or event.lane not in at:
+        if event.lane not in at or not is_marked(event, shared):
             continue
         i, wanted = at[event.lane], picture.at(index)
         # what happened later stands further to the right, whichever the lane
@@ -158,7 +158,7 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
             without += 1
             continue
         newest, newest_of[i] = x, x
-        kind: MarkKind = kinds.get(index, "read" if event.kind == "read" else "write")
+        kind = kinds.get(index) or _kind(event)
         mark = x, picture.rows[i].top - 8
         picture.marks[kind].append(mark)
         picture.about[mark] = _mark_about(trace, event, kind)
@@ -170,7 +170,14 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
     names = short if len(set(short.values())) == len(short) else {what: what for what in shared}
     unsaid, values = len(overwritten) > 1, False
     if len(placed) <= MOST_LABELLED:
-        placed.sort(key=lambda mark: (mark[1] not in overwritten, mark[1] not in kinds, mark[1]))
+        placed.sort(
+            key=lambda mark: (
+                mark[1] not in overwritten,
+                mark[1] not in kinds,
+                trace.events[mark[1]].kind == "wake",
+                mark[1],
+            )
+        )
         texts = {
             index: _texts(trace, trace.events[index], overwritten.get(index), names, picture.roomy)
             for _, index, _ in placed
@@ -186,7 +193,7 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
                 unsaid |= index in overwritten
                 continue
             unsaid |= index in overwritten and "lost" not in label.text
-            values |= label.text == texts[index][-1] and len(texts[index]) > 1
+            values |= label.text == texts[index][-1] and trace.events[index].kind != "call" and len(texts[index]) > 1
             crossed = any(_crosses(stem, label) for stem in picture.stems)
             picture.labels.append(label._replace(colour=ORANGE if index in kinds else GREY, backed=crossed))
     elif overwritten:
@@ -197,7 +204,16 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
     return [*notes, f"{without} {what}"] if without else notes
 
 
+def _kind(event: TraceEvent) -> MarkKind:
+    if event.kind == "read" or event.kind == "write":
+        return event.kind
+    return "act" if event.kind == "call" else "time-out"
+
+
 def _mark_about(trace: Trace, event: TraceEvent, kind: MarkKind) -> About:
+    if kind in ("act", "time-out"):
+        what = f"calls {event.what}" if kind == "act" else f"{event.what}: time-out"
+        return About(trace.lanes[event.lane].name, what, event.time, event.time, event.line)
     value = f" = {event.value}" if event.value else ""
     more = f": {kind}" if kind not in ("read", "write") else ""
     return About(
@@ -207,6 +223,10 @@ def _mark_about(trace: Trace, event: TraceEvent, kind: MarkKind) -> About:
 
 def _texts(trace: Trace, event: TraceEvent, over: TraceEvent | None, names: dict[str, str], roomy: bool) -> list[str]:
     """Return what may stand beside a mark, the longest first."""
+    if event.kind == "call":
+        return [printable(event.what), printable(event.what.rpartition(".")[2])]
+    if event.kind == "wake":
+        return ["time-out"]
     what, value = printable(names[event.what]), fit(printable(event.value), 90, SMALL) or "…"
     if value == "…" and over is None:
         return [f"{event.kind}s {what}"]

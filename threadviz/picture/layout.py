@@ -3,7 +3,7 @@
 from itertools import pairwise
 from math import floor, inf, log10
 
-from ..story.causality import deadlock_cycle, gil_turns, shared_attributes, with_endless_waits
+from ..story.causality import deadlock_cycle, gil_turns, is_marked, shared_attributes, with_endless_waits
 from ..story.words import deadlock_sentence
 from ..trace import Lane, Trace
 from .bars import add_bar, add_ending, add_failures, ending
@@ -21,6 +21,8 @@ MARK_NAMES = {
     "stale read": "stale read",
     "lost write": "update that gets lost",
     "stale write": "write that loses an update",
+    "act": "call that changes what others wait for",
+    "time-out": "time-out",
     "error": "exception",
 }
 
@@ -113,7 +115,7 @@ def _rows(
 ) -> Picture:
     lanes = trace.lanes[:MOST_LANES]
     shared = shared_attributes(trace)
-    marked = any(e.kind in ("read", "write") and e.what in shared and e.lane < len(lanes) for e in trace.events)
+    marked = any(is_marked(event, shared) and event.lane < len(lanes) for event in trace.events)
     locks = min(max((len(piece.locks) for pieces in held for piece in pieces), default=0), STRIPES)
     top = 20.0 if dies else 4.0
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from math import inf
 from typing import NamedTuple
 
-from ..story.causality import hand_overs, shared_attributes
-from ..trace import Kind, Trace, TraceEvent
+from ..story.causality import hand_overs, is_marked, shared_attributes
+from ..trace import Kind, Trace
 
 PAD = 18.0  # pixels from the axes' left edge to time 0
 STEP, LEAST_STEP = 11.0, 3.0  # pixels: of what happens in a stretched instant, at most and at least
@@ -101,7 +101,7 @@ class Ruler:
         for index in indices:
             event = self._events[index]
             at += wide
-            if event.kind in ("read", "write"):
+            if event.kind in ("read", "write", "call", "wake"):  # those that may be marks
                 at = max(at, marks.get(event.lane, -apart) + apart)
                 marks[event.lane] = at
             self._offsets[index] = at
@@ -179,9 +179,6 @@ def _choices(trace: Trace, timed: bool) -> Iterable[Sequence[int]]:
         return
     shared = shared_attributes(trace)
 
-    def marked(event: TraceEvent) -> bool:
-        return event.kind in ("read", "write") and event.what in shared
-
-    yield [i for i, event in enumerate(events) if i in linked or event.kind in _STEPS or marked(event)]
-    yield [i for i, event in enumerate(events) if marked(event) or event.kind in ("start", "begin")]
-    yield [i for i, event in enumerate(events) if marked(event)]
+    yield [i for i, event in enumerate(events) if i in linked or event.kind in _STEPS or is_marked(event, shared)]
+    yield [i for i, event in enumerate(events) if is_marked(event, shared) or event.kind in ("start", "begin")]
+    yield [i for i, event in enumerate(events) if is_marked(event, shared)]

@@ -30,7 +30,7 @@ FILL_NAMES: dict[Fill, str] = {
     "blocked": "blocked",
     "thread": "waits for the end of a thread",
 }
-MarkKind = Literal["read", "write", "stale read", "lost write", "stale write", "error"]
+MarkKind = Literal["read", "write", "stale read", "lost write", "stale write", "act", "time-out", "error"]
 # A thread starts another one, lets it go on, or hands it an item of a queue.
 ArrowKind = Literal["start", "wake", "item"]
 ARROW_NAMES: dict[ArrowKind, str] = {"start": "starts a thread", "wake": "lets it go on", "item": "hands over an item"}

@@ -70,6 +70,8 @@ FILLS: dict[str, Fill] = {  # in the order of painting
 }
 
 _SQUARE = ((-2.8, -2.8), (2.8, -2.8), (2.8, 2.8), (-2.8, 2.8))
+_DIAMOND = ((0, -4.2), (4.2, 0), (0, 4.2), (-4.2, 0))
+_HOURGLASS = ((-3.4, -3.8), (3.4, -3.8), (-3.4, 3.8), (3.4, 3.8))
 _CROSS = ((-3.4, -1.7), (-1.7, -3.4), (0, -1.7), (1.7, -3.4), (3.4, -1.7), (1.7, 0),
           (3.4, 1.7), (1.7, 3.4), (0, 1.7), (-1.7, 3.4), (-3.4, 1.7), (-1.7, 0))  # fmt: skip
 _LARGE_CROSS = tuple((x * 1.7, y * 1.7) for x, y in _CROSS)
@@ -81,6 +83,8 @@ MARKS: dict[str, Mark] = {
     "stale read": Mark(PAPER, ALARM),
     "lost write": Mark(ALARM, ALARM, _SQUARE),
     "stale write": Mark(ALARM, ALARM, _CROSS),
+    "act": Mark(SOFT, SOFT, _DIAMOND),
+    "time-out": Mark(PAPER, SOFT, _HOURGLASS),
     "error": Mark(BLACK, PAPER, _LARGE_CROSS),
 }
 ARROWS: dict[str, Line] = {

@@ -115,6 +115,9 @@ class Lock:
             got = recorder.wait(track, described, self._attempt, seconds, self.locked)
             if got and len(recorder.notes) < recorder.room:
                 recorder.notes.append((_now(), _get_ident(), "acquire", self, code, place[1], self))
+            if not got and len(recorder.notes) < recorder.room:
+                name = f"{self.class_name}.acquire"
+                recorder.notes.append((_now(), track, "wake", name, "time-out", place, None))
             return got
         name, line, outermost = user_call(f"{self.class_name}.acquire")
         takes_it = outermost is None or name.endswith((".acquire", ".__enter__", ".wait", ".wait_for"))
@@ -134,8 +137,10 @@ class Lock:
         finally:
             self._waiters.remove(track)
         cause: Any = self if self.made_by_learner else self._released  # the lock itself: whoever let it go last
-        if described.on != "lock" and line is not None and not track.quiet:
-            recorder.note("wake", name, line=line, cause=cause if got else None)
+        if line is not None and not track.quiet and not got:
+            recorder.note("wake", name, "time-out", line)
+        elif described.on != "lock" and line is not None and not track.quiet:
+            recorder.note("wake", name, line=line, cause=cause)
             cause = None
         if got and self.made_by_learner:
             self._note("acquire", _now(), frame, cause)

@@ -26,7 +26,7 @@ from ..stage.notes import Row
 from ..stage.stand_ins import pool_module
 from ..stage.watchdog import raise_in, raise_on_next_line
 from ..texts import Namesakes, error_parts, printable
-from ..trace import Kind, On, State
+from ..trace import Call, Kind, On, State
 
 MAX_NOTES = 200_000  # of a run; what comes later is not kept
 MAX_THREADS = 10_000  # of a run
@@ -133,6 +133,11 @@ class Recorder(Engine):
         note: Note = (perf_counter_ns(), track, kind, what, value, line, cause)
         self.notes.append(note)
         return note
+
+    def note_submitted(self, call: str) -> None:
+        track = self.tracks.get(real.get_ident())
+        if track is not None and len(self.notes) < self.room:
+            track.calls.append(Call((perf_counter_ns() - self.began) / 1e9, call))
 
     def note_access(self, kind: Kind, what: str, value: str, line: int) -> None:
         self.note(kind, what, value, line)
@@ -461,8 +466,10 @@ class Recorder(Engine):
 
         label = f"{'Thread.join' if line is None else name}: waits for {told}"
         described = Described("blocked", label, line, other, f"the end of {told}", "thread")
-        if self.wait(track, described, attempt, timeout, lambda: real.is_alive(thread)) and line is not None:
-            self.note("wake", name, line=line, cause=other.end if other is not None else None)
+        ended = self.wait(track, described, attempt, timeout, lambda: real.is_alive(thread))
+        if line is not None:
+            cause = other.end if ended and other is not None else None
+            self.note("wake", name, "" if ended else "time-out", line, cause)
 
 
 def can_last(timeout: Any) -> bool:

@@ -71,7 +71,8 @@ class SimpleQueue:
         finally:
             self._waiters.remove(track)
         if line is not None:
-            recorder.note("wake", name, line=line, cause=self._put if arrived else None)
+            value = "" if arrived else "time-out"
+            recorder.note("wake", name, value, line, self._put if arrived else None)
         if not arrived:
             raise queue.Empty
         return got[0]

@@ -59,6 +59,7 @@ class Lock:
                     on, label = self._wait_label(operation)
                     waits_for = (self._holder, self._called) if on == "lock" else (None, "")
                     if not simulator.block("blocked", label, until, on, *waits_for):
+                        simulator.end_wait(operation)
                         return False
             finally:
                 simulator.wanting -= 1

@@ -695,8 +695,9 @@ class Simulator:
     def end_wait(self, operation: Operation) -> None:
         """Note that a wait inside `operation` ended, and what ended it."""
         cause, self.current.woken_by = self.current.woken_by, None
+        value = "time-out" if self.current.timed_out else ""
         if operation.line is not None:
-            self.record("wake", operation.name, line=operation.line, cause=cause)
+            self.record("wake", operation.name, value, operation.line, None if value else cause)
 
     def blocked_in(self, operation: Operation, used: object | None) -> str:
         """What a wait inside an operation on `used` is called in the picture."""

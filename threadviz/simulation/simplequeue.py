@@ -61,9 +61,10 @@ class SimpleQueue:
             while not self._items and timeout != 0:
                 self._waiters.append(task)
                 try:
-                    if not simulator.block("blocked", simulator.blocked_in(operation, self), until):
-                        break
+                    arrived = simulator.block("blocked", simulator.blocked_in(operation, self), until)
                     simulator.end_wait(operation)
+                    if not arrived:
+                        break
                 finally:
                     if task in self._waiters:
                         self._waiters.remove(task)

@@ -16,7 +16,7 @@ from ..stage.engine import Engine
 from ..stage.output import Output
 from ..stage.stand_ins import NOON, pool_module
 from ..texts import error_parts, error_text
-from ..trace import Kind
+from ..trace import Call, Kind
 from .locks import Lock, RLock
 from .scheduler import Simulator, Task
 from .simplequeue import SimpleQueue
@@ -261,10 +261,9 @@ class SimulatedThreads(Engine):
         until = None if timeout is None else simulator.after(timeout)
         task.joiners.append(simulator.current)
         label = f"{'Thread.join' if operation.line is None else operation.name}: waits for {task.name}"
-        if simulator.block("blocked", label, until, "thread", task, f"the end of {task.name}"):
-            simulator.end_wait(operation)
-        else:
+        if not simulator.block("blocked", label, until, "thread", task, f"the end of {task.name}"):
             task.joiners.remove(simulator.current)
+        simulator.end_wait(operation)
 
     def is_alive(self, thread: threading.Thread) -> bool:
         task = self._task(thread)
@@ -287,6 +286,10 @@ class SimulatedThreads(Engine):
         self, kind: Kind, what: str = "", value: str = "", line: int | None = None, cause: int | None = None
     ) -> int:
         return self._simulator.record(kind, what, value, line, cause)
+
+    def note_submitted(self, call: str) -> None:
+        if self._simulator.noted:
+            self._simulator.current.calls.append(Call(self._simulator.now / 1e9, call))
 
     def lane(self) -> int | None:
         return self._simulator.lane()

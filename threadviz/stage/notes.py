@@ -6,7 +6,7 @@ from typing import Any
 
 from ..learner.places import Place, shared
 from ..texts import Namesakes, printable
-from ..trace import Clock, Ending, Held, Kind, Lane, On, Span, State, Trace, TraceEvent, Wait
+from ..trace import Call, Clock, Ending, Held, Kind, Lane, On, Span, State, Trace, TraceEvent, Wait
 
 MAX_ACCESSES = 20_000  # reads and writes that are noted in a run
 MAX_FOR_NOW = 5 * MAX_ACCESSES  # that are kept until it is known whether threads share what they touch
@@ -35,6 +35,7 @@ class Row:
         self.holding: dict[Any, tuple[str, int]] = {}
         self.held: list[Held] = []
         self.ending: Ending = "returned"
+        self.calls: list[Call] = []
         self.waits: Wait | None = None
 
     @property
@@ -74,7 +75,7 @@ class Row:
             self.let_go(lock, now)
 
     def lane(self) -> Lane:
-        return Lane(self.name, tuple(self.spans), tuple(self.held), self.daemon, self.ending)
+        return Lane(self.name, tuple(self.spans), tuple(self.held), self.daemon, self.ending, tuple(self.calls))
 
 
 class Events:

@@ -5,7 +5,7 @@ Pure functions of a trace; nothing here draws or words anything.
 
 from dataclasses import dataclass, replace
 
-from ..trace import Lane, Span, Trace, Wait
+from ..trace import Lane, Span, Trace, TraceEvent, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,26 @@ def queue_lives(trace: Trace) -> tuple[QueueLife, ...]:
         )
         for name in bounds
     )
+
+
+ACTS = frozenset(
+    {"Event.set", "Event.clear", "Condition.notify", "Condition.notify_all", "Future.cancel", "Timer.cancel"}
+    | {"Barrier.abort", "Barrier.reset"}
+)
+
+
+def is_act(event: TraceEvent) -> bool:
+    """Whether it is a call that is there to change what others wait for."""
+    return event.kind == "call" and event.what in ACTS and event.line is not None
+
+
+def is_time_out(event: TraceEvent) -> bool:
+    return event.kind == "wake" and event.value == "time-out"
+
+
+def is_marked(event: TraceEvent, shared: frozenset[str]) -> bool:
+    """Whether it has a mark of its own, where these attributes are shared."""
+    return (event.kind in ("read", "write") and event.what in shared) or is_act(event) or is_time_out(event)
 
 
 def shared_attributes(trace: Trace) -> frozenset[str]:

@@ -1,8 +1,11 @@
 """The whole picture in words: for readers who do not see it, and for tools that compare only words."""
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
+from math import floor, log10
 from statistics import median
 from typing import TypeVar
 
@@ -14,14 +17,17 @@ from .causality import (
     deadlock_cycle,
     endless_wait,
     gil_turns,
+    is_act,
+    is_time_out,
     lost_updates,
     queue_lives,
     with_endless_waits,
 )
 
-_Interval = TypeVar("_Interval", Span, Held)
 _Item = TypeVar("_Item")
-THREADS, ITEMS, LOST, NOTES, QUEUES = 10, 8, 6, 3, 4  # as many are told one by one; the rest is counted
+MOMENT = 0.001  # seconds, on the real clock: what is shorter is no news, where it is short beside the whole run
+AWAKE = 0.0005  # within so many seconds, on the real clock, a thread whose wait is over notes it
+THREADS, ITEMS, LOST, NOTES, QUEUES, CALLS = 10, 8, 6, 3, 4, 4  # as many are told one by one; the rest is counted
 
 
 def describe(trace: Trace, title: str = "") -> str:
@@ -30,7 +36,11 @@ def describe(trace: Trace, title: str = "") -> str:
     All times are seconds on the trace's clock, which the last lines name.  The same trace gives the same text.
     """
     trace = with_endless_waits(trace if trace.clock == "virtual" else _rounded(trace))
-    told = [(clean(lane.name), _life(trace, index, lane)) for index, lane in enumerate(trace.lanes)]
+    of_lane: dict[int, list[TraceEvent]] = defaultdict(list)
+    for event in trace.events:
+        if event.kind in ("failed", "error") or is_act(event) or is_time_out(event):
+            of_lane[event.lane].append(event)
+    told = [(clean(lane.name), _life(trace, index, lane, of_lane[index])) for index, lane in enumerate(trace.lanes)]
     groups = [([name for name, _ in same], life) for life, same in groupby(told, key=lambda name_life: name_life[1])]
     lines = [clean(title)] if title else []
     lines += [f"{_names(names)}: {life}" for names, life in groups[:THREADS]]
@@ -38,6 +48,7 @@ def describe(trace: Trace, title: str = "") -> str:
         lines.append(f"and {_count(left_out, 'more thread')}, left out here")
     if not trace.lanes:
         lines.append("no thread did anything")
+    lines += _calls(trace)
     lines += _gil(trace)
     lines += _first(queue_lives(trace), _fullness, QUEUES, "and {} more queue{s}")
     lines += lost_sentences(trace)
@@ -51,20 +62,62 @@ def describe(trace: Trace, title: str = "") -> str:
 def _rounded(trace: Trace) -> Trace:
     """The trace in hundredths of a millisecond: more would only be noise of the real clock."""
 
-    def near(span: _Interval) -> _Interval:
+    def near(span: Span) -> Span:
         return span._replace(start=round(span.start, 5), end=round(span.end, 5))
 
+    def roughly(held: Held) -> Held:
+        return held._replace(start=round(held.start, digits), end=round(held.end, digits))
+
+    digits = _digits(trace.duration)
     lanes = (
-        replace(lane, spans=tuple(map(near, lane.spans)), held=tuple(map(near, lane.held))) for lane in trace.lanes
+        replace(lane, spans=tuple(map(near, lane.spans)), held=tuple(map(roughly, lane.held))) for lane in trace.lanes
     )
     events = (event._replace(time=round(event.time, 5)) for event in trace.events)
     return replace(trace, lanes=tuple(lanes), events=tuple(events), duration=round(trace.duration, 5))
+
+
+def _calm(lane: Lane, duration: float) -> list[Span]:
+    """The spans of a recorded lane, without moments of running between two waits, or of waiting for the CPU.
+
+    What is interrupted for such a moment alone goes on.
+    """
+    moment = min(MOMENT, duration / 100)
+    kept: list[Span] = []
+    for span in lane.spans:
+        idle = span.state in ("running", "ready") or span.label.startswith("waits for work")
+        if idle and span.end - span.start < moment:
+            continue
+        last = kept[-1] if kept else span
+        if idle and kept and (last.state, *last[3:]) == (span.state, *span[3:]) and span.start - last.end < moment:
+            kept[-1] = last._replace(end=span.end)
+        else:
+            kept.append(span)
+    return kept
+
+
+def _digits(duration: float) -> int:
+    """Return how many digits after the point make a thousandth to a hundredth of a run; at most five."""
+    return min(5, 2 - floor(log10(duration))) if duration > 0 else 5
+
+
+def _about(value: float) -> str:
+    """Return a time of the real clock with two digits: more would never be the same twice."""
+    return seconds(float(f"{value:.2g}"))
 
 
 def _first(items: Sequence[_Item], tell: Callable[[_Item], str], most: int, rest: str) -> list[str]:
     """Tell so many items at most, and how many more there are."""
     more = len(items) - most
     return [tell(item) for item in items[:most]] + [rest.format(more, s="s" if more > 1 else "")] * (more > 0)
+
+
+def _calls(trace: Trace) -> list[str]:
+    """Return a sentence on which calls the workers of pools make."""
+    calls = [(call.start, lane.name, call.what) for lane in trace.lanes for call in lane.calls]
+    calls.sort(key=lambda call: call[0])  # at one instant in the order of the lanes
+    told = [f"{clean(name)} runs {clean(call)}" for _, name, call in calls[:CALLS]]
+    told += [f"and {_count(len(calls) - CALLS, 'more call')}"] if len(calls) > CALLS else []
+    return ["; ".join(told)] if told else []
 
 
 def _gil(trace: Trace) -> list[str]:
@@ -136,19 +189,34 @@ def _waits_for(wait: Wait) -> str:
     return f"{clean(wait.thread)} waits for {clean(wait.what)}{holder}{where}"
 
 
-def _life(trace: Trace, index: int, lane: Lane) -> str:
+def _life(trace: Trace, index: int, lane: Lane, events: list[TraceEvent]) -> str:
     endless = endless_wait(lane)
-    done = [_doing(span, span is endless) for span in lane.spans if span.end > span.start or span.state == "blocked"]
+    real = trace.clock == "real"
+    over = [event.time for event in events if event.kind == "wake"]
+    done = [
+        _doing(span, "for ever" if span is endless else lasted, _has_timed_out(span, over, AWAKE if real else 0.0))
+        for span in (_calm(lane, trace.duration) if real else lane.spans)
+        if span.end > span.start or span.state == "blocked"
+        for lasted in [(_about if real else seconds)(span.end - span.start)]
+    ]
     items = _first(_summed(done), str, ITEMS, "and {} more")
     items = items or ["runs without waiting" if lane.spans else "does nothing"]
     items += _holding(trace, index, lane)
-    failed = [event for event in trace.events if event.lane == index and event.kind == "failed"]
+    acts = [event for event in events if is_act(event)]
+    digits = _digits(trace.duration) if real else 9
+    items += _first(
+        acts,
+        lambda act: f"calls {act.what} at {seconds(round(act.time, digits))} (line {act.line})",
+        NOTES,
+        "and {} more such call{s}",
+    )
+    failed = [event for event in events if event.kind == "failed"]
     items += _first(
         failed, lambda event: f"a call in it raises {_error(event)}", NOTES, "and {} more call{s} in it raised"
     )
     match lane.ending:
         case "raised":
-            error = next((e for e in trace.events if e.lane == index and e.kind == "error"), None)
+            error = next((event for event in events if event.kind == "error"), None)
             items.append(f"ends with {_error(error) if error else 'an exception'}")
         case "abandoned":
             items.append(f"abandoned at {seconds(lane.end)}, as the program ends and it is a daemon")
@@ -163,8 +231,14 @@ def _error(event: TraceEvent) -> str:
     return ": ".join(clean(part) for part in (event.what, event.value) if part) or "an exception"
 
 
-def _doing(span: Span, endless: bool) -> str:
-    lasted = "for ever" if endless else seconds(span.end - span.start)
+def _has_timed_out(span: Span, over: list[float], within: float) -> bool:
+    """Whether one of these moments, at which a time-out was noted, is the end of a wait."""
+    at = bisect_left(over, span.end)
+    return span.state == "blocked" and at < len(over) and over[at] - span.end <= within
+
+
+def _doing(span: Span, lasted: str, timed_out: bool) -> str:
+    lasted += ", until its time-out" if timed_out else ""
     label = clean(span.label)
     where = f" (line {span.line})" if span.line is not None else ""
     match span.state:
