@@ -7,6 +7,7 @@ import threading
 import pytest
 
 import threadviz as tv
+from threadviz.story.causality import endless_wait, with_endless_waits
 from threadviz.story.chrome import LONG, trace_events
 from threadviz.trace import Held, Lane, Span, Trace, TraceEvent
 
@@ -16,6 +17,7 @@ from . import programs, traces
 FIELDS = {
     "M": ({"name", "pid", "tid", "args"}, {"ts"}),
     "X": ({"name", "cat", "pid", "tid", "ts", "dur"}, {"args"}),
+    "C": ({"name", "pid", "ts", "args"}, {"tid"}),
     "i": ({"name", "cat", "pid", "tid", "ts"}, {"s", "args"}),
     "s": ({"name", "cat", "pid", "tid", "ts", "id"}, set()),
     "f": ({"name", "cat", "pid", "tid", "ts", "id"}, {"bp"}),
@@ -100,10 +102,35 @@ def test_intervals_of_a_row_do_not_overlap(trace):
 
 @each_trace
 def test_durations_add_up_to_the_seconds_in_each_state(trace):
-    states = [entry for entry in entries(trace, "X") if entry["cat"] == "state"]
-    for state, seconds in trace.seconds_in.items():
-        total = sum(nanoseconds(entry["dur"]) for entry in states if entry["name"] == state)
-        assert math.isclose(total / 1e9, seconds, abs_tol=1e-9 * len(states))
+    ended = [entry for entry in entries(trace, "X") if "lasts" not in entry["args"]]
+    endless = {lane: endless_wait(lane) for lane in with_endless_waits(trace).lanes}
+    for state in trace.seconds_in:
+        seconds = sum(
+            span.end - span.start
+            for lane, wait in endless.items()
+            for span in lane.spans
+            if span.state == state and span is not wait
+        )
+        total = sum(nanoseconds(entry["dur"]) for entry in ended if entry["cat"] == state)
+        assert math.isclose(total / 1e9, seconds, abs_tol=1e-9 * len(ended))
+
+
+@each_trace
+def test_every_interval_takes_time_and_is_named_by_what_is_done(trace):
+    for entry in entries(trace, "X"):
+        assert entry["dur"] > 0 and len(entry["name"]) <= LONG
+        if entry["cat"] != "held":
+            label = entry["args"].get("label", entry["cat"])
+            assert label.startswith(entry["name"]) and not {",", ":"} & {*entry["name"]}
+
+
+def test_depth_of_a_queue_is_a_curve_with_one_number_an_instant():
+    told = [(entry["name"], entry["ts"], entry["args"]) for entry in entries(traces.queues(items=2), "C")]
+    assert told == [
+        ("queue orders", 0, {"items": 1}),
+        ("queue orders", 100_000, {"items": 1}),
+        ("queue orders", 300_000, {"items": 0}),
+    ]
 
 
 @each_trace
@@ -111,25 +138,27 @@ def test_every_held_lock_is_there_with_its_name(trace):
     told = {(rows(trace)[e["tid"]].partition(": locks held")[0], e["name"], e["ts"], e["dur"])
             for e in entries(trace, "X") if e["cat"] == "held"}  # fmt: skip
     held = {(lane.name, held.lock, round(held.start * 1e6, 3), round((held.end - held.start) * 1e6, 3))
-            for lane in trace.lanes for held in lane.held}  # fmt: skip
+            for lane in trace.lanes for held in lane.held if held.end > held.start}  # fmt: skip
     assert told == held
 
 
 @each_trace
-def test_every_trace_event_is_told_in_one_mark(trace):
+def test_every_trace_event_has_a_mark_of_its_own(trace):
     marks = entries(trace, "i")
-    assert sum(len(mark["args"]["what"]) for mark in marks) == len(trace.events)
-    places = [(mark["tid"], mark["ts"], mark["s"]) for mark in marks]
+    assert len(marks) == len(trace.events) and all(len(mark["name"]) <= LONG for mark in marks)
+    places = [(mark["tid"], mark["ts"]) for mark in marks]
     assert len(set(places)) == len(places)  # a viewer would stack them
 
 
 @each_trace
 def test_arrows_come_in_pairs_and_start_first(trace):
     ends = [entry for entry in written(trace)["traceEvents"] if entry["ph"] in "sf"]
-    marks = {(mark["tid"], mark["ts"]) for mark in entries(trace, "i")}
+    intervals = [(e["tid"], e["ts"], e["ts"] + e["dur"]) for e in entries(trace, "X")]
+    busy = {tid for tid, _, _ in intervals}
     open_arrows = {}
-    for end in ends:
-        assert (end["tid"], end["ts"]) in marks  # what it is bound to
+    for end in ends:  # each is bound to an interval of its row, if that has any
+        on = any(tid == end["tid"] and begin <= end["ts"] < until for tid, begin, until in intervals)
+        assert on or end["tid"] not in busy
         if end["ph"] == "s":
             assert open_arrows.setdefault(end["id"], end) is end
         else:
@@ -144,7 +173,7 @@ def test_arrows_show_who_handed_over_to_whom():
     trace = run_of(programs.no_race)
     names = rows(trace)
     pairs = zip(entries(trace, "s"), entries(trace, "f"), strict=True)
-    told = [(s["name"], names[s["tid"]], names[f["tid"]], f["ts"]) for s, f in pairs if s["name"][:7] == "release"]
+    told = [(s["name"], names[s["tid"]], names[f["tid"]], round(f["ts"])) for s, f in pairs if "release" in s["name"]]
     assert told == [
         ("release shared._lock", "ThreadPoolExecutor-0_0", "ThreadPoolExecutor-0_1", 100_000),
     ]
@@ -161,8 +190,9 @@ def test_lost_update_is_named_where_it_happens():
     trace = traces.race()
     sentence = "worker-1 writes 1 over worker-0's 1, which it had not seen: an update is lost"
     (mark,) = [mark for mark in entries(trace, "i") if "lost update" in mark["cat"].split(",")]
-    assert (rows(trace)[mark["tid"]], mark["ts"]) == ("worker-1", 100_000)
-    assert mark["args"]["what"] == [f"write value = 1 (line 8): {sentence}", "end"]
+    assert (rows(trace)[mark["tid"]], round(mark["ts"])) == ("worker-1", 100_000)
+    assert mark["name"] == "write value = 1"
+    assert mark["args"] == {"what": f"write value = 1: {sentence}", "line": 8}
     assert written(trace)["otherData"]["lost updates"] == [sentence]
 
 
@@ -170,7 +200,7 @@ def test_deadlock_is_told_and_its_waits_last_for_ever():
     trace = traces.deadlock()
     assert written(trace)["otherData"]["deadlock"].startswith("deadlock, nobody can go on: Thread-1 (pay) waits for b")
     assert [mark["name"] for mark in entries(trace, "i") if mark["s"] == "g"] == ["deadlock"]
-    endless = [(entry["name"], rows(trace)[entry["tid"]]) for entry in entries(trace, "X") if "lasts" in entry["args"]]
+    endless = [(entry["cat"], rows(trace)[entry["tid"]]) for entry in entries(trace, "X") if "lasts" in entry["args"]]
     assert endless == [("blocked", "MainThread"), ("blocked", "Thread-1 (pay)"), ("blocked", "Thread-2 (refund)")]
 
 
@@ -191,14 +221,14 @@ def test_locks_held_across_each_other_have_a_row_each():
     ]
 
 
-def test_many_trace_events_at_one_instant_are_counted_in_the_name_and_told_in_full():
+def test_trace_events_of_one_instant_stand_side_by_side_in_their_order():
     events = tuple(TraceEvent(1, 0, "output", "line\u2028" * 9 if i == 0 else f"{i}", line=i) for i in range(6))
-    (mark,) = entries(Trace((Lane("A", (Span("running", 0, 2),)),), events, 2), "i")
-    assert mark["name"] == "output " + "line\ufffd" * 9 + " (line 0); output 1 (line 1…"
-    assert len(mark["name"]) == LONG
-    assert mark["args"]["what"][1:] == [f"output {i} (line {i})" for i in range(1, 6)]
-    (mark,) = entries(Trace((Lane("A", (Span("running", 0, 2),)),), events[2:], 2), "i")
-    assert mark["name"] == "output 2 (line 2); output 3 (line 3); output 4 (line 4); and 1 more"
+    marks = entries(Trace((Lane("A", (Span("running", 0, 2),)),), events, 2), "i")
+    assert [mark["name"] for mark in marks] == [f"output {'line�' * 9}"[: LONG - 1] + "…"] + [
+        f"output {number}" for number in range(1, 6)
+    ]
+    assert [nanoseconds(mark["ts"]) - 10**9 for mark in marks] == list(range(6))
+    assert marks[0]["args"] == {"what": f"output {'line�' * 9}", "line": 0}
 
 
 def test_no_nanosecond_is_lost_on_the_way():
@@ -239,5 +269,5 @@ def test_half_a_character_breaks_no_file():
 
 def test_owner_with_an_odd_name_is_told_whole():
     lane = Lane("A", (Span("blocked", 0, 1, "waits for lock, held by Bob, held by Eve", on="lock"),))
-    (state,) = [each for each in trace_events(Trace((lane,), (), 1))["traceEvents"] if each.get("cat") == "state"]
+    (state,) = [each for each in trace_events(Trace((lane,), (), 1))["traceEvents"] if each.get("cat") == "blocked"]
     assert (state["args"]["lock"], state["args"]["owner"]) == ("lock", "Bob, held by Eve")

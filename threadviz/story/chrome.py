@@ -1,8 +1,8 @@
 """A trace in the Trace Event Format, which Perfetto (ui.perfetto.dev) and chrome://tracing open.
 
 The format is Google's "Trace Event Format": `X` is an interval on one row, `i` an instant, `s` and `f` the two ends
-of an arrow, `M` names a row.  Times are microseconds.  A row's intervals must not overlap, so the locks that a thread
-holds are on rows of their own, below the thread's.
+of an arrow, `C` a value that changes, `M` names a row.  Times are microseconds.  A row's intervals must not overlap,
+so the locks that a thread holds are on rows of their own, below the thread's.
 """
 
 import math
@@ -11,11 +11,11 @@ from typing import Any
 
 from ..texts import clean, cut
 from ..trace import Held, Lane, Span, Trace, TraceEvent
-from .causality import endless_wait, hand_overs, lost_updates, with_endless_waits
+from .causality import endless_wait, hand_overs, lost_updates, queue_lives, with_endless_waits
 from .words import deadlock_sentence, lost_sentence, lost_sentences
 
-TOLD = 3  # trace events of one thread at one instant that its mark names; the rest is counted there, told in `args`
-LONG = 80  # characters of a mark's name
+LONG = 40  # characters of a name
+FOR_EVER = 0.1  # of the run, that a wait without an end goes on after it
 _PROCESS = 1
 
 Entry = dict[str, Any]
@@ -24,8 +24,8 @@ Entry = dict[str, Any]
 def trace_events(trace: Trace, title: str = "") -> dict[str, Any]:
     """Return the trace as an object to write as JSON; the same trace gives the same object.
 
-    Each lane is a row with its states, and marks for its trace events: one for each instant, as these viewers stack
-    the marks of an instant on top of each other.  Nothing is left out.
+    Each lane is a row with its states, named by what the thread does, and a mark for each of its trace events; each
+    queue is a curve.  What takes no time has no interval, as nobody could see it.
     """
     trace = with_endless_waits(trace)
     rows = _Rows()
@@ -34,10 +34,14 @@ def trace_events(trace: Trace, title: str = "") -> dict[str, Any]:
     for lane in trace.lanes:
         lanes.append(rows.add(clean(lane.name), daemon=lane.daemon, ending=lane.ending))
         for span in lane.spans:
-            intervals.append(_state(lanes[-1], span, span is endless_wait(lane)))
+            endless = span is endless_wait(lane)
+            until = span.end + max(FOR_EVER * trace.duration, 0.001) if endless else span.end
+            if until > span.start:
+                intervals.append(_state(lanes[-1], span, until, endless))
         for row, held in _without_overlap(rows, lane):
             intervals.append(_interval(row, clean(held.lock), "held", held.start, held.end))
-    entries = [*intervals, *_marks(trace, lanes), *_arrows(trace, lanes)]
+    times = _times(trace)
+    entries = [*intervals, *_marks(trace, lanes, times), *_arrows(trace, lanes, times), *_depths(trace)]
     entries.sort(key=lambda entry: (entry["ts"], _rank(entry)))
     about = {"title": clean(title), "clock": trace.clock, "seconds": trace.duration}
     return {
@@ -64,7 +68,7 @@ class _Rows:
 def _without_overlap(rows: _Rows, lane: Lane) -> Iterator[tuple[int, Held]]:
     """Give each lock that the lane held a row where nothing else is held at that time."""
     ends: list[tuple[float, int]] = []  # of each row: when its last lock was let go, the row's number
-    for held in sorted(lane.held, key=lambda held: (held.start, held.end)):
+    for held in sorted((held for held in lane.held if held.end > held.start), key=lambda held: held[1:]):
         free = next((i for i, (end, _) in enumerate(ends) if end <= held.start), len(ends))
         if free == len(ends):
             number = f" ({free + 1})" if free else ""
@@ -73,7 +77,7 @@ def _without_overlap(rows: _Rows, lane: Lane) -> Iterator[tuple[int, Held]]:
         yield ends[free][1], held
 
 
-def _state(row: int, span: Span, endless: bool) -> Entry:
+def _state(row: int, span: Span, until: float, endless: bool) -> Entry:
     about: dict[str, Any] = {"label": clean(span.label)} if span.label else {}
     if span.line is not None:
         about["line"] = span.line
@@ -82,38 +86,73 @@ def _state(row: int, span: Span, endless: bool) -> Entry:
         about |= {"lock": lock, "owner": owner} if held_by else {"lock": lock}
     if endless:
         about["lasts"] = "for ever"
-    return _interval(row, span.state, "state", span.start, span.end, **about)
+    name = cut(clean(span.label).split(": ")[0].split(", ")[0], LONG) or span.state
+    return _interval(row, name, span.state, span.start, until, **about)
 
 
-def _marks(trace: Trace, lanes: list[int]) -> Iterator[Entry]:
-    """One instant for all trace events of a thread at the same time."""
+def _times(trace: Trace) -> list[int]:
+    """Return when each trace event is shown, in nanoseconds: those of one instant are one apart.
+
+    Viewers stack marks of the same time on top of each other, and take no arrow that goes back.
+    """
+    times: list[int] = []
+    newest = -1
+    for event in trace.events:
+        newest = max(_nanoseconds(event.time), newest + 1)
+        times.append(newest)
+    return times
+
+
+def _marks(trace: Trace, lanes: list[int], times: list[int]) -> Iterator[Entry]:
     lost = {each.write: lost_sentence(trace, each) for each in lost_updates(trace)}
-    together: dict[tuple[int, float, bool], list[int]] = {}
-    for index, event in enumerate(trace.events):
-        together.setdefault((event.lane, _microseconds(event.time), event.kind == "deadlock"), []).append(index)
-    for (lane, time, is_deadlock), indices in together.items():
-        texts = [_text(trace.events[index]) + (f": {lost[index]}" if index in lost else "") for index in indices]
-        name = "; ".join(texts[:TOLD])
-        name += f"; and {len(texts) - TOLD} more" if len(texts) > TOLD else ""
-        kinds = {trace.events[index].kind for index in indices} | {"lost update" for index in indices if index in lost}
+    for index, (event, time) in enumerate(zip(trace.events, times, strict=True)):
+        text = _text(event)
+        about: dict[str, Any] = {"what": f"{text}: {lost[index]}" if index in lost else text}
+        if event.line is not None:
+            about["line"] = event.line
         yield {
             "ph": "i",
-            "name": cut(name, LONG),
-            "cat": ",".join(sorted(kinds)),
-            "s": "g" if is_deadlock else "t",
+            "name": cut(text, LONG),
+            "cat": f"{event.kind},lost update" if index in lost else event.kind,
+            "s": "g" if event.kind == "deadlock" else "t",
             "pid": _PROCESS,
-            "tid": lanes[lane],
-            "ts": time,
-            "args": {"what": texts},
+            "tid": lanes[event.lane],
+            "ts": _exact(time),
+            "args": about,
         }
 
 
-def _arrows(trace: Trace, lanes: list[int]) -> Iterator[Entry]:
+def _arrows(trace: Trace, lanes: list[int], times: list[int]) -> Iterator[Entry]:
+    ends = [[_nanoseconds(span.end) for span in lane.spans if span.end > span.start] for lane in trace.lanes]
+
+    def on_an_interval(index: int) -> int:
+        """When an arrow begins or ends: where no interval begins or goes on, at the end of the last one."""
+        of_lane = ends[trace.events[index].lane]
+        return min(times[index], of_lane[-1] - 1) if of_lane else times[index]
+
     for number, hand_over in enumerate(hand_overs(trace), 1):
-        cause, effect = trace.events[hand_over.cause], trace.events[hand_over.effect]
-        both = {"name": f"{cause.kind} {clean(cause.what)}".rstrip(), "cat": "hand-over", "id": number, "pid": _PROCESS}
-        yield {"ph": "s", **both, "tid": lanes[cause.lane], "ts": _microseconds(cause.time)}
-        yield {"ph": "f", "bp": "e", **both, "tid": lanes[effect.lane], "ts": _microseconds(effect.time)}
+        cause = trace.events[hand_over.cause]
+        name = f"{cause.kind} {clean(cause.what)}".rstrip()
+        both = {"name": name, "cat": "hand-over", "id": number, "pid": _PROCESS}
+        until = on_an_interval(hand_over.effect)
+        since = min(on_an_interval(hand_over.cause), until)
+        yield {"ph": "s", **both, "tid": lanes[cause.lane], "ts": _exact(since)}
+        yield {"ph": "f", "bp": "e", **both, "tid": lanes[trace.events[hand_over.effect].lane], "ts": _exact(until)}
+
+
+def _depths(trace: Trace) -> Iterator[Entry]:
+    """How many items each queue holds: of one instant the last number."""
+    for life in queue_lives(trace):
+        name = clean(life.name)
+        for time, items in dict(life.steps).items():
+            yield {
+                "ph": "C",
+                "name": name if name.startswith("queue") else f"queue {name}",
+                "pid": _PROCESS,
+                "tid": 0,
+                "ts": _exact(_nanoseconds(time)),
+                "args": {"items": items},
+            }
 
 
 def _findings(trace: Trace) -> dict[str, Any]:
@@ -130,8 +169,7 @@ def _findings(trace: Trace) -> dict[str, Any]:
 def _text(event: TraceEvent) -> str:
     between = ": " if event.kind in ("error", "failed") else " = "
     text = f"{event.kind} {clean(event.what)}".rstrip()
-    text += f"{between}{clean(event.value)}" if event.value else ""
-    return f"{text} (line {event.line})" if event.line is not None else text
+    return f"{text}{between}{clean(event.value)}" if event.value else text
 
 
 def _metadata(name: str, row: int, about: dict[str, Any]) -> Entry:
@@ -145,12 +183,8 @@ def _interval(row: int, name: str, category: str, start: float, end: float, **ab
 
 
 def _rank(entry: Entry) -> int:
-    """The order of what has the same time: what takes none, marks, arrows, and what goes on from then."""
-    return {"i": 1, "s": 2, "f": 3}.get(entry["ph"], 4 if entry.get("dur") else 0)
-
-
-def _microseconds(seconds: float) -> float:
-    return _exact(_nanoseconds(seconds))
+    """The order of what has the same time: what begins then comes before what lies on it."""
+    return {"X": 0, "C": 1, "i": 2, "s": 3, "f": 4}[entry["ph"]]
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from itertools import groupby
 from math import floor, log10
 from statistics import median
@@ -35,10 +34,11 @@ def describe(trace: Trace, title: str = "") -> str:
 
     All times are seconds on the trace's clock, which the last lines name.  The same trace gives the same text.
     """
-    trace = with_endless_waits(trace if trace.clock == "virtual" else _rounded(trace))
+    trace = with_endless_waits(trace)
     of_lane: dict[int, list[TraceEvent]] = defaultdict(list)
     for event in trace.events:
-        if event.kind in ("failed", "error") or is_act(event) or is_time_out(event):
+        kind = event.kind
+        if kind == "failed" or kind == "error" or (kind == "call" and is_act(event)) or is_time_out(event):
             of_lane[event.lane].append(event)
     told = [(clean(lane.name), _life(trace, index, lane, of_lane[index])) for index, lane in enumerate(trace.lanes)]
     groups = [([name for name, _ in same], life) for life, same in groupby(told, key=lambda name_life: name_life[1])]
@@ -50,30 +50,13 @@ def describe(trace: Trace, title: str = "") -> str:
         lines.append("no thread did anything")
     lines += _calls(trace)
     lines += _gil(trace)
-    lines += _first(queue_lives(trace), _fullness, QUEUES, "and {} more queue{s}")
+    lines += _first(queue_lives(trace), lambda life: _fullness(trace, life), QUEUES, "and {} more queue{s}")
     lines += lost_sentences(trace)
     if trace.waits:
         lines.append(deadlock_sentence(trace))
     lines.append(f"in all: {_totals(trace)} ({trace.clock} seconds)")
     lines += _first(trace.notes, lambda note: f"note: {clean(note)}", NOTES, "and {} more note{s}")
     return "\n".join(lines)
-
-
-def _rounded(trace: Trace) -> Trace:
-    """The trace in hundredths of a millisecond: more would only be noise of the real clock."""
-
-    def near(span: Span) -> Span:
-        return span._replace(start=round(span.start, 5), end=round(span.end, 5))
-
-    def roughly(held: Held) -> Held:
-        return held._replace(start=round(held.start, digits), end=round(held.end, digits))
-
-    digits = _digits(trace.duration)
-    lanes = (
-        replace(lane, spans=tuple(map(near, lane.spans)), held=tuple(map(roughly, lane.held))) for lane in trace.lanes
-    )
-    events = (event._replace(time=round(event.time, 5)) for event in trace.events)
-    return replace(trace, lanes=tuple(lanes), events=tuple(events), duration=round(trace.duration, 5))
 
 
 def _calm(lane: Lane, duration: float) -> list[Span]:
@@ -95,14 +78,21 @@ def _calm(lane: Lane, duration: float) -> list[Span]:
     return kept
 
 
-def _digits(duration: float) -> int:
-    """Return how many digits after the point make a thousandth to a hundredth of a run; at most five."""
-    return min(5, 2 - floor(log10(duration))) if duration > 0 else 5
+def _lasted(trace: Trace, duration: float) -> str:
+    """Return how long something took; two digits of the real clock, as more would never be the same twice."""
+    return seconds(duration if trace.clock == "virtual" else float(f"{duration:.2g}"))
 
 
-def _about(value: float) -> str:
-    """Return a time of the real clock with two digits: more would never be the same twice."""
-    return seconds(float(f"{value:.2g}"))
+def _when(trace: Trace, time: float) -> str:
+    """Return a moment; on the real clock in thousandths to hundredths of the run."""
+    if trace.clock == "virtual" or trace.duration <= 0:
+        return seconds(time)
+    return seconds(round(time, min(5, 2 - floor(log10(trace.duration)))))
+
+
+def _exactly(trace: Trace, value: float) -> str:
+    """Return a time in seconds; on the real clock in hundredths of a millisecond."""
+    return seconds(value if trace.clock == "virtual" else round(value, 5))
 
 
 def _first(items: Sequence[_Item], tell: Callable[[_Item], str], most: int, rest: str) -> list[str]:
@@ -129,12 +119,12 @@ def _gil(trace: Trace) -> list[str]:
     return [f"the GIL: {len(turns)} turns, of {names}, {seconds(round(usual, 5))} in the median"]
 
 
-def _fullness(life: QueueLife) -> str:
+def _fullness(trace: Trace, life: QueueLife) -> str:
     bound = f", at most {life.maxsize}" if life.maxsize is not None else ""
     (at, most), (_, end), name = life.most, life.steps[-1], clean(life.name)
     return (
         f"{name if name.startswith('queue') else f'queue {name}'}{bound}: 0 items at the start, {most} at most "
-        f"(first at {seconds(at)}), {end} at the end; {_count(life.hand_overs, 'hand-over')}"
+        f"(first at {_exactly(trace, at)}), {end} at the end; {_count(life.hand_overs, 'hand-over')}"
     )
 
 
@@ -193,20 +183,18 @@ def _life(trace: Trace, index: int, lane: Lane, events: list[TraceEvent]) -> str
     endless = endless_wait(lane)
     real = trace.clock == "real"
     over = [event.time for event in events if event.kind == "wake"]
-    done = [
-        _doing(span, "for ever" if span is endless else lasted, _has_timed_out(span, over, AWAKE if real else 0.0))
-        for span in (_calm(lane, trace.duration) if real else lane.spans)
-        if span.end > span.start or span.state == "blocked"
-        for lasted in [(_about if real else seconds)(span.end - span.start)]
-    ]
+    done = []
+    for span in _calm(lane, trace.duration) if real else lane.spans:
+        if span.end > span.start or span.state == "blocked":
+            lasted = "for ever" if span is endless else _lasted(trace, span.end - span.start)
+            done.append(_doing(span, lasted, _has_timed_out(span, over, AWAKE if real else 0.0)))
     items = _first(_summed(done), str, ITEMS, "and {} more")
     items = items or ["runs without waiting" if lane.spans else "does nothing"]
     items += _holding(trace, index, lane)
     acts = [event for event in events if is_act(event)]
-    digits = _digits(trace.duration) if real else 9
     items += _first(
         acts,
-        lambda act: f"calls {act.what} at {seconds(round(act.time, digits))} (line {act.line})",
+        lambda act: f"calls {act.what} at {_when(trace, act.time)} (line {act.line})",
         NOTES,
         "and {} more such call{s}",
     )
@@ -219,11 +207,11 @@ def _life(trace: Trace, index: int, lane: Lane, events: list[TraceEvent]) -> str
             error = next((event for event in events if event.kind == "error"), None)
             items.append(f"ends with {_error(error) if error else 'an exception'}")
         case "abandoned":
-            items.append(f"abandoned at {seconds(lane.end)}, as the program ends and it is a daemon")
+            items.append(f"abandoned at {_when(trace, lane.end)}, as the program ends and it is a daemon")
         case "stopped":
-            items.append(f"stopped at {seconds(lane.end)}")
+            items.append(f"stopped at {_when(trace, lane.end)}")
         case "goes on":
-            items.append(f"goes on after {seconds(lane.end)}, which is not shown")
+            items.append(f"goes on after {_when(trace, lane.end)}, which is not shown")
     return "; ".join(items)
 
 
@@ -263,10 +251,11 @@ def _doing(span: Span, lasted: str, timed_out: bool) -> str:
 def _holding(trace: Trace, index: int, lane: Lane) -> Iterable[str]:
     for lock in dict.fromkeys(held.lock for held in lane.held):
         held = [each for each in lane.held if each.lock == lock]
+        total = sum(each.end - each.start for each in held)
         if len(held) == 1:
             yield f"holds {clean(lock)} {_from_to(held[0], trace, index)}"
         else:
-            yield f"holds {clean(lock)} {len(held)} times, {seconds(sum(h.end - h.start for h in held))} in all"
+            yield f"holds {clean(lock)} {len(held)} times, {_lasted(trace, total)} in all"
 
 
 def _from_to(held: Held, trace: Trace, index: int) -> str:
@@ -275,8 +264,9 @@ def _from_to(held: Held, trace: Trace, index: int) -> str:
         for last in [e for e in trace.events if e.kind in ("acquire", "release") and e.what == held.lock][-1:]:
             for_ever = (last.kind, last.lane) == ("acquire", index)
     if for_ever:
-        return f"from {seconds(held.start)} for ever"
-    return f"from {seconds(held.start)} to {seconds(held.end)}" if held.end > held.start else "for an instant"
+        return f"from {_when(trace, held.start)} for ever"
+    start, end = _when(trace, held.start), _when(trace, held.end)
+    return f"from {start} to {end}" if start != end else "for an instant"
 
 
 def _summed(items: Sequence[str]) -> list[str]:
@@ -305,8 +295,8 @@ def _names(names: Sequence[str]) -> str:
 
 def _totals(trace: Trace) -> str:
     states = {span.state for lane in trace.lanes for span in lane.spans}
-    totals = [f"{state} {seconds(total)}" for state, total in trace.seconds_in.items() if state in states]
-    return ", ".join([*totals, f"duration {seconds(trace.duration)}"])
+    totals = [f"{state} {_exactly(trace, total)}" for state, total in trace.seconds_in.items() if state in states]
+    return ", ".join([*totals, f"duration {_exactly(trace, trace.duration)}"])
 
 
 def _count(number: int, noun: str) -> str:
