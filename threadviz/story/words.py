@@ -102,12 +102,15 @@ def _first(items: Sequence[_Item], tell: Callable[[_Item], str], most: int, rest
 
 
 def _calls(trace: Trace) -> list[str]:
-    """Return a sentence on which calls the workers of pools make."""
+    """Return a sentence on which calls the workers of pools make, unless each makes one and of the same function."""
     calls = [(call.start, lane.name, call.what) for lane in trace.lanes for call in lane.calls]
+    functions = {what.partition("(")[0] for _, _, what in calls}
+    if len(functions) <= 1 and all(len(lane.calls) <= 1 for lane in trace.lanes):
+        return []
     calls.sort(key=lambda call: call[0])  # at one instant in the order of the lanes
-    told = [f"{clean(name)} runs {clean(call)}" for _, name, call in calls[:CALLS]]
+    told = [f"{clean(name)} runs {clean(what)}" for _, name, what in calls[:CALLS]]
     told += [f"and {_count(len(calls) - CALLS, 'more call')}"] if len(calls) > CALLS else []
-    return ["; ".join(told)] if told else []
+    return ["; ".join(told)]
 
 
 def _gil(trace: Trace) -> list[str]:
