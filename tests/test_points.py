@@ -395,9 +395,27 @@ def with_an_item():
     return stock["apples"]
 
 
+def with_get():
+    stock = {}
+
+    def add():
+        seen = stock.get("apples", 0)
+        time.sleep(0.1)
+        stock["apples"] = seen + 1
+
+    in_threads(add, add)
+    return stock["apples"]
+
+
 @pytest.mark.parametrize("verb", [tv.simulate, tv.record])
 @pytest.mark.parametrize(
-    ("scenario", "place"), [(with_a_global, "count"), (with_a_closure, "total"), (with_an_item, "stock['apples']")]
+    ("scenario", "place"),
+    [
+        (with_get, "stock['apples']"),
+        (with_a_global, "count"),
+        (with_a_closure, "total"),
+        (with_an_item, "stock['apples']"),
+    ],
 )
 def test_lost_update_of_any_place_is_found(verb, scenario, place):
     run = verb(scenario)
@@ -485,3 +503,17 @@ def test_run_that_was_preempted_is_replayed_by_its_schedule():
         run = tv.simulate(counted, False, 3, seed=seed)
         again = tv.simulate(counted, False, 3, schedule=str(run.schedule))
         assert (str(again.trace), again.result()) == (str(run.trace), run.result())
+
+
+@pytest.mark.parametrize("verb", [tv.simulate, tv.record])
+def test_method_of_a_container_that_is_given_away_is_told(verb):
+    def scenario():
+        results, prices = [], {"tea": 2}
+        in_threads(partial(results.append, 1), lambda: results.append(2))
+        return sorted(results), prices.get("tea")
+
+    run = verb(scenario)
+    assert run.result() == ([1, 2], 2)
+    line = scenario.__code__.co_firstlineno + 2
+    given = [note for note in run.trace.notes if "given away" in note]
+    assert len(given) == 1 and given[0].startswith(f"the method append of a list is given away in line {line}: ")

@@ -97,6 +97,9 @@ class Notebook(Protocol):
     def note_for_now(self, kind: Kind, place: Place, value: str, line: int) -> None: ...
     def object_name(self, wanted: object, otherwise: str) -> str: ...
 
+    def note_given_away(self, method: str, kind: str, line: int) -> None:
+        """A container's method is handed to somebody who will call it: those calls are in no code that is rewritten."""
+
     def note_order(self, line: int) -> None:
         """Code has gone by the order of a set, which differs from process to process."""
 
@@ -152,6 +155,8 @@ class Places:
         return kind
 
     def _attribute(self, kind: str, lane: int, site: Site, thing: Any, value: Any) -> None:
+        if kind == "container" and callable(value):
+            self._notebook.note_given_away(site.name, type(thing).__name__, line_in(site.file, site.line))
         if callable(value) or value is NO_VALUE:
             return
         name = site.name
@@ -175,6 +180,8 @@ class Places:
             if isinstance(thing, list | deque | bytearray) and type(key) is int and key < 0:
                 key += len(thing)
             path = ("", key)
+            if site.name == "get" and issubclass(type(thing), dict):
+                value = dict.get(thing, key, NO_VALUE)
         self._note(lane, site, thing, path, value)
 
     def _note(self, lane: int, site: Site, holder: Any, path: tuple[Any, ...], value: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from bytecode import Bytecode, Instr, Label
 
-from .places import Site, What
+from .places import NO_VALUE, Site, What
 
 
 class Hooks(NamedTuple):
@@ -181,8 +181,10 @@ def rewritten(
             new += [*around.first, item]
         elif index in calls.before:
             # Only the innermost call is about to be made here: those around it still gather their arguments.
-            site, depth = calls.before[index]
-            around.before(site, depth)
+            site, depth, key = calls.before[index]
+            around.before(site, depth, key)
+            if key is not None:
+                around.look_up(site, depth, key)
             new += [*around.first, item]
         elif _asks_whether_true(item, old[index - 1] if index else None):
             around.before(around.site("read", "contents", "bool"), 1)
@@ -192,7 +194,8 @@ def rewritten(
             new += [*around.first, item, *around.last]
         if index in calls.after:
             done = _Around(item, hooks, code.co_filename)
-            done.after(calls.after[index], ["thing", "result"], ["thing"])
+            if (called := calls.after[index]) is not None:
+                done.after(called, ["thing", "result"], ["thing"])
             new += [*done.last, done.make("SWAP", 2), done.make("POP_TOP")]
     bytecode[:] = new
     made.append((bytecode.to_code(), code))
@@ -254,6 +257,12 @@ class _Around:
         self.before(site, depth)
         if self.hooks.after is not None:
             self.first += self.call(self.hooks.after, site, [self.make("COPY", depth + 3)])
+
+    def look_up(self, site: Site, depth: int, key: int) -> None:
+        """Call `after` before the instruction, for an item that C code looks up by its key."""
+        if self.hooks.after is not None:
+            load = [self.make("COPY", depth + 3), self.make("LOAD_CONST", NO_VALUE), self.make("COPY", key + 5)]
+            self.first += self.call(self.hooks.after, site, load)
 
     def drop(self, count: int) -> None:
         """Let go of what was kept."""
@@ -361,8 +370,9 @@ class _Calls(NamedTuple):
     """Where containers' methods and readers of contents are called, by index of the instruction."""
 
     starts: set[int]  # the method is looked up: the container is kept under it
-    before: dict[int, tuple[Site, int]]  # the call is about to be made, with the container at that depth
-    after: dict[int, Site]  # it has been made
+    # The call is about to be made, with the container at that depth, and the key, if it looks one item up.
+    before: dict[int, tuple[Site, int, int | None]]
+    after: dict[int, Site | None]  # it has been made; None where that was noted before
     reads: dict[int, list[tuple[Site, int]]]  # a built-in function is about to read its argument
 
 
@@ -381,9 +391,13 @@ def _contents_calls(items: list[Any], depths: list[int], file: str) -> _Calls:
             while getattr(items[first - 1], "name", "") in ("PRECALL", "KW_NAMES"):
                 first -= 1
             if is_method:
+                plainly = item.name == "CALL" and getattr(items[first], "name", "") != "KW_NAMES"
+                key: Any = item.arg if site.name == "get" and plainly and item.arg in (1, 2) else None
+                if key is not None:
+                    site = site._replace(what="item")
                 calls.starts.add(start)
-                calls.before[first] = site, depths[first] - depth + 2
-                calls.after[index] = site
+                calls.before[first] = site, depths[first] - depth + 2, key
+                calls.after[index] = site if key is None else None
             elif item.name == "CALL" and item.arg and getattr(items[first], "name", "") != "KW_NAMES":
                 calls.reads.setdefault(first, []).append((site, item.arg))  # type: ignore[arg-type]
         name, arg = item.name, item.arg

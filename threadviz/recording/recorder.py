@@ -91,6 +91,7 @@ class Recorder(Engine):
         super().__init__()
         self.notes: list[Note | LockNote] = []
         self.touches: list[TouchNote] = []
+        self.given_away: dict[int, str] = {}  # what is told of it, by the line
         self.room = MAX_NOTES
         self.all: list[Track] = []
         self.tracks: dict[int, Track] = {}  # OS thread's identity -> the thread that it is now
@@ -148,6 +149,11 @@ class Recorder(Engine):
 
     def before_access(self) -> None:
         """Nothing: real threads are switched by the operating system."""
+
+    def note_given_away(self, method: str, kind: str, line: int) -> None:
+        self.given_away.setdefault(
+            line, f"the method {method} of a {kind} is given away in line {line}: what its calls touch is not shown"
+        )
 
     def note_order(self, line: int) -> None:
         """Nothing: a recorded run is another one each time."""

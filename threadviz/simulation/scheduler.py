@@ -485,6 +485,12 @@ class Simulator:
             self._noted_once.add(what)
             self.events.notes.append(sentence)
 
+    def note_given_away(self, method: str, kind: str, line: int) -> None:
+        self.note_once(
+            f"given away {line}",
+            f"the method {method} of a {kind} is given away in line {line}: what its calls touch is not seen",
+        )
+
     def after(self, seconds: float) -> int:
         """The time in nanoseconds, `seconds` from now; never now itself, as a wait with a time-out takes time."""
         return self.now + max(1, round(seconds * 1e9))

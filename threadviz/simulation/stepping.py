@@ -233,11 +233,7 @@ class Stepping(Simulator):
         if site.kind == "write":
             task.looks_anew()
         if site.what == "attribute" and callable(getattr(thing, site.name, None)) and is_container(kind):
-            self.note_once(
-                f"given away {site.line}",
-                f"the method {site.name} of a {type(thing).__name__} is given away in line {site.line}: what its calls "
-                "touch is not seen",
-            )
+            self.note_given_away(site.name, kind.__name__, site.line)
             return
         if site.what in ("item", "contents") and not may_hold_items(kind):
             return

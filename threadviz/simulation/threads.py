@@ -303,6 +303,9 @@ class SimulatedThreads(Engine):
     def note_access(self, kind: Kind, what: str, value: str, line: int) -> None:
         self._simulator.record_access(kind, what, value, line)
 
+    def note_given_away(self, method: str, kind: str, line: int) -> None:
+        self._simulator.note_given_away(method, kind, line)
+
     def note_order(self, line: int) -> None:
         self._simulator.note_once(
             "order",
