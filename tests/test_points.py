@@ -407,10 +407,25 @@ def with_get():
     return stock["apples"]
 
 
+def with_exec():
+    names = {"total": 0, "time": time}
+
+    def add():
+        exec("seen = total\ntime.sleep(0.1)\ntotal = seen + 1", names)
+
+    in_threads(add)
+    names["total"] = 0
+    text = "def add():\n    global total\n    seen = total\n    time.sleep(0.1)\n    total = seen + 1"
+    exec(text, names)
+    in_threads(names["add"], names["add"])
+    return names["total"]
+
+
 @pytest.mark.parametrize("verb", [tv.simulate, tv.record])
 @pytest.mark.parametrize(
     ("scenario", "place"),
     [
+        (with_exec, "total"),
         (with_get, "stock['apples']"),
         (with_a_global, "count"),
         (with_a_closure, "total"),
@@ -517,3 +532,42 @@ def test_method_of_a_container_that_is_given_away_is_told(verb):
     line = scenario.__code__.co_firstlineno + 2
     given = [note for note in run.trace.notes if "given away" in note]
     assert len(given) == 1 and given[0].startswith(f"the method append of a list is given away in line {line}: ")
+
+
+def test_code_that_is_compiled_during_a_run_does_what_it_does_plainly():
+    def scenario():
+        here, names = 1, {"total": 0}
+        exec("total += 1", names)
+        exec("total += here", names, {"here": 5, "total": 7})
+        seen = {}
+        exec("here = 2", globals(), seen)
+        with pytest.raises(SyntaxError):
+            exec("total +")
+        with pytest.raises(TypeError):
+            exec(7)
+        code = compile("[n for n in range(3)]", "<mine>", "eval")
+        return names["total"], here, seen["here"], eval("here + 1"), eval(code), eval(" count"), eval(b"1+1")
+
+    plain = scenario()
+    assert tv.simulate(scenario).result() == plain == (1, 1, 2, 2, [0, 1, 2], count, 2)
+    assert exec.__module__ == "builtins" and type(exec) is type(len)
+
+
+def test_module_that_is_imported_during_a_run_is_seen(tmp_path, monkeypatch):
+    add = "def add():\n    global total\n    seen = total\n    time.sleep(1)\n    total = seen + 1\n"
+    (tmp_path / "imported_late.py").write_text(f"import time\ntotal = 0\n{add}")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "imported_late", raising=False)
+
+    def scenario():
+        import imported_late
+
+        imported_late.total = 0
+        in_threads(imported_late.add, imported_late.add)
+        return imported_late.total
+
+    run = tv.simulate(scenario)
+    sys.modules.pop("imported_late")
+    assert run.result() == 1
+    assert "an update is lost" in run.describe()
+    assert "line 5 of imported_late.py" in str(run.trace)

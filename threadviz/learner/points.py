@@ -7,20 +7,27 @@ very object (a closure's variable: its cell; a global: the namespace), and `site
 the code.  Functions and classes that rewritten code makes are rewritten, too.
 """
 
+import __future__
+
+import builtins
 import sys
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable
+from functools import lru_cache, wraps
 from inspect import CO_NEWLOCALS
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..patches import Patches
+from .code import is_learners
 from .places import NO_VALUE, Site
 
 if TYPE_CHECKING:
     from .rewriting import Changed
 
+# Flags of code that say what it has imported from __future__.
+_FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {0x10, 0x20, 0x40})
 REMEMBERED = 2000  # rewritten functions that are kept for later runs
 
 
@@ -49,9 +56,9 @@ class Points:
         olds = [(each, each.__code__) for each in functions]
         cells = [(each, each.cell_contents) for each in scripts]
         self.codes = [original(code) for _, code in (*olds, *cells)]
-        changed = _changed_by(self.codes)
-        self._functions = [(each, old, self._rewritten(original(old), changed)) for each, old in olds]
-        self._scripts = [(each, self._rewritten(original(old), changed)) for each, old in cells]
+        self._changed = _changed_by(self.codes)
+        self._functions = [(each, old, self._rewritten(original(old), self._changed)) for each, old in olds]
+        self._scripts = [(each, self._rewritten(original(old), self._changed)) for each, old in cells]
 
     @property
     def seen(self) -> int:
@@ -77,19 +84,55 @@ class Points:
         for cell, new in self._scripts:
             if new is not None:
                 patches.slot(cell, "cell_contents", new)
+        for executor in (builtins.exec, builtins.eval):
+            patches.attribute(builtins, executor.__name__, self._executing(executor))
 
-    def _rewritten(self, code: CodeType, changed: "Changed") -> CodeType | None:
+    def _executing(self, real: Any) -> Any:
+        """`exec` or `eval`, which also has the learner's code rewritten that is compiled, or imported, during a run."""
+        mode = real.__name__
+
+        @wraps(real)
+        def execute(source: Any, /, globals: Any = None, locals: Any = None, **more: Any) -> Any:
+            frame = sys._getframe(1)
+            by_learner = is_learners(frame.f_code.co_filename)
+            if globals is None:
+                globals = frame.f_globals
+                if locals is None and frame.f_locals is not globals:
+                    locals = frame.f_locals if sys.version_info < (3, 13) else dict(frame.f_locals)
+            if type(source) is str and by_learner:
+                source = _compiled(source.lstrip(" \t") if mode == "eval" else source, mode, frame.f_code.co_flags)
+            if type(source) is CodeType and id(source) not in _stands_for and is_learners(source.co_filename):
+                in_globals = locals is None or locals is globals
+                # What a library compiles, such as a dataclass's `__init__`, is in no file, as what the learner does.
+                wanted = by_learner or not source.co_filename.startswith("<")
+                source = (self._rewritten_later(source, in_globals, by_learner) if wanted else None) or source
+            return real(source, globals, locals, **more)
+
+        return execute
+
+    def _rewritten_later(self, code: CodeType, in_globals: bool, again: bool) -> CodeType | None:
+        """The code of what is executed, perhaps `again` and again, in which case it changes every name that it sets."""
+        from .rewriting import Changed, names_set
+
+        if code.co_flags & CO_NEWLOCALS or code.co_freevars:
+            return None
+        found = _changed_by([code])
+        set_here = names_set(code) if again and in_globals else frozenset[str]()
+        changed = Changed(self._changed.globals | found.globals | set_here, self._changed.cells | found.cells)
+        return self._rewritten(code, changed, in_globals)
+
+    def _rewritten(self, code: CodeType, changed: "Changed", in_globals: bool = True) -> CodeType | None:
         from .rewriting import Changed, Hooks, rewritten  # which imports `bytecode`, where something is rewritten
 
         memory = _memory(code)
         names = memory.names
         relevant = Changed(changed.globals & names, changed.cells & names)
-        key = (self._wants_before, self._wants_after, relevant)
+        key = (self._wants_before, self._wants_after, relevant, in_globals)
         if key not in memory.rewritten:
             made: list[tuple[CodeType, CodeType]] = []
             hooks = Hooks(_before if self._wants_before else None, _after if self._wants_after else None)
             try:
-                rewritten(code, relevant, hooks, made, memory.is_module)
+                rewritten(code, relevant, hooks, made, memory.is_module and in_globals)
             except Exception as error:  # whatever the library does not know: told as what is not seen
                 memory.rewritten[key] = None
                 self.unseen.append(f"{code.co_name}() could not be looked into: {type(error).__name__}")
@@ -98,6 +141,12 @@ class Points:
                 _stands_for[id(new)] = weakref.ref(new, _forget(id(new))), old
             memory.rewritten[key] = made[-1][0]
         return memory.rewritten[key]
+
+
+@lru_cache(maxsize=200)
+def _compiled(source: str, mode: str, flags: int) -> CodeType:
+    """As `exec` and `eval` do it in code with these flags, and the same code for the same text: it may come often."""
+    return compile(source, "<string>", mode, flags & _FUTURE, dont_inherit=True)  # type: ignore[no-any-return]
 
 
 _listeners: list[Listener] = []  # that of the run that goes on

@@ -137,6 +137,11 @@ def changed_by(code: CodeType, is_module: bool) -> Changed:
     return Changed(frozenset(stored), frozenset(cells))
 
 
+def names_set(code: CodeType) -> frozenset[str]:
+    """The names that a script itself gives values to."""
+    return frozenset(item.argval for item in dis.get_instructions(code) if item.opname in ("STORE_NAME", "DELETE_NAME"))
+
+
 def names_in(code: CodeType) -> frozenset[str]:
     """Every name of a global or of a closure's variable that `code` and the functions in it may use."""
     return frozenset(name for each in _inside(code) for name in (*each.co_names, *each.co_freevars, *each.co_cellvars))

@@ -83,7 +83,6 @@ def _record(program: partial[Any], around: Surroundings, told: list[str], interr
     recorder = Recorder()
     kept: dict[str, Any] = {}
     points = Points(around.functions, around.scripts, wants_before=False)
-    told += points.unseen
     stage = Stage(Recorder, program, around.holders, points, MAX_LINES)
     with stage:
         patches, output = stage.patches, stage.output
@@ -118,7 +117,7 @@ def _record(program: partial[Any], around: Surroundings, told: list[str], interr
         stage.end(recorder)
     if len(output.lines) >= MAX_LINES:
         told.append(f"only the first {MAX_LINES:,} lines of what was printed and logged were kept")
-    told += recorder.given_away.values()
+    told += [*points.unseen, *recorder.given_away.values()]
     told.append(_overhead(len(notes)))
     trace = assemble(recorder, notes, touches, ended, told)
     errors = one_each([*recorder.errors, *stage.silent.errors()])

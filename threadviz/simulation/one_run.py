@@ -91,7 +91,6 @@ class Simulation:
         else:
             simulator = Simulator(policy, cores, noted)
             engine = SimulatedThreads(simulator, self._stage.output)
-        simulator.events.notes += self._points.unseen
         kept: dict[str, Any] = {}
 
         def main() -> None:
@@ -122,6 +121,7 @@ class Simulation:
             self._stage.end(engine)
             self._simulator, self.newest = None, simulator
         stuck = simulator.stuck()
+        simulator.events.notes[:0] = self._points.unseen
         finished = Finished(
             simulator.trace(),
             Schedule(simulator.choices, steps=self.shared is not None),
