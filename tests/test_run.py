@@ -277,7 +277,7 @@ def contend(make, sleep=time.sleep):
 
     def work():
         with lock:
-            sleep(0.01)
+            sleep(0.05)
 
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
