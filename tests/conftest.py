@@ -15,8 +15,8 @@ import time
 
 import pytest
 
-from threadviz.recording import one_run
 from threadviz.stage import cpu
+from threadviz.stage.stage import FEW_FROZEN
 
 OWNERS = (
     *(os, signal, time, threading, _thread, queue, logging, random, cpu),
@@ -50,7 +50,7 @@ def surface():
     for number in (signal.SIGINT, signal.SIGALRM):
         found[number.name] = signal.getsignal(number)
     found["interval timer"] = signal.getitimer(signal.ITIMER_REAL)
-    found["frozen"] = gc.get_freeze_count() >= one_run.FEW
+    found["frozen"] = gc.get_freeze_count() >= FEW_FROZEN
     found["settrace"] = sys.gettrace() if "coverage" not in sys.modules else None
     found["random"] = random.getstate()
     found["switch interval"] = sys.getswitchinterval()

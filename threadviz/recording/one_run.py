@@ -16,7 +16,7 @@ from ..learner.outside import Surroundings, look_outside
 from ..learner.points import Points
 from ..schedule import Schedule
 from ..stage.output import Output
-from ..stage.stage import Finished, Stage, exclusively, interrupted_with, one_each
+from ..stage.stage import FEW_FROZEN, Finished, Stage, exclusively, interrupted_with, one_each
 from ..stage.watchdog import raise_on_next_line
 from ..texts import error_text, printable
 from .assembly import assemble
@@ -25,7 +25,6 @@ from .recorder import Recorder
 from .simplequeue import SimpleQueue
 
 MAX_LINES = 100_000  # printed and logged in a run
-FEW = 2000  # frozen objects that CPython 3.12 has from its start, when nobody has frozen any
 
 
 def record_once(program: partial[Any]) -> Finished:
@@ -86,7 +85,7 @@ def _record(program: partial[Any], around: Surroundings, told: list[str], interr
     stage = Stage(Recorder, program, around.holders, points, MAX_LINES)
     with stage:
         patches, output = stage.patches, stage.output
-        if gc.get_freeze_count() < FEW:  # so that collections, which many notes bring on, look at the run alone
+        if gc.get_freeze_count() < FEW_FROZEN:  # so that collections, which many notes bring on, look at the run alone
             patches.callback(gc.unfreeze)
             gc.freeze()
         recorder.excepthook = _hook(output)

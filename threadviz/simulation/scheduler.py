@@ -348,7 +348,8 @@ class Simulator:
             self._from_hub(target).switch()
             self.current = task
             _tie(tied)
-        task.enter(self.now, "running")
+        if task.state != "running":
+            task.enter(self.now, "running")
         self.check()
 
     def _hand_to(self, target: greenlet) -> greenlet:

@@ -548,7 +548,7 @@ class Stepping(Simulator):
         self.steps.append(step)
         self._open = True
         task.steps += 1
-        if self.noted:
+        if task.state != "running":
             task.enter(self.now, "running")
         self.now += STEP // 2
 

@@ -26,6 +26,20 @@ from .causality import (
 _Item = TypeVar("_Item")
 MOMENT = 0.001  # seconds, on the real clock: what is shorter is no news, where it is short beside the whole run
 AWAKE = 0.0005  # within so many seconds, on the real clock, a thread whose wait is over notes it
+_STEPS = {  # what is a step, or comes of one, and how it is told
+    "start": "starts",
+    "acquire": "takes",
+    "release": "lets go of",
+    "call": "calls",
+    "wake": "goes on in",
+    "put": "puts an item into",
+    "get": "gets an item from",
+    "read": "reads",
+    "write": "writes",
+    "error": "ends with",
+    "abandon": "is left where it stands",
+}
+STEPS = 60  # that are told one by one
 THREADS, ITEMS, LOST, NOTES, QUEUES, CALLS = 10, 8, 6, 3, 4, 4  # as many are told one by one; the rest is counted
 
 
@@ -34,6 +48,8 @@ def describe(trace: Trace, title: str = "") -> str:
 
     All times are seconds on the trace's clock, which the last lines name.  The same trace gives the same text.
     """
+    if trace.clock == "steps":
+        return _describe_steps(trace, title)
     trace = with_endless_waits(trace)
     of_lane: dict[int, list[TraceEvent]] = defaultdict(list)
     for event in trace.events:
@@ -93,6 +109,32 @@ def _when(trace: Trace, time: float) -> str:
 def _exactly(trace: Trace, value: float) -> str:
     """Return a time in seconds; on the real clock in hundredths of a millisecond."""
     return seconds(value if trace.clock == "virtual" else round(value, 5))
+
+
+def _describe_steps(trace: Trace, title: str) -> str:
+    """As `describe`, a line for each step."""
+    # What a `with` statement enters and leaves is told by what it takes and lets go of.
+    steps = [each for each in trace.events if each.kind in _STEPS and not each.what.endswith(("__enter__", "__exit__"))]
+    lines = [clean(title)] if title else []
+    lines += _first([*enumerate(steps, 1)], lambda step: _step(trace, *step), STEPS, "and {} more step{s}")
+    if not steps:
+        lines.append("no thread did anything that others could notice")
+    lines += lost_sentences(trace)
+    if trace.waits:
+        lines.append(deadlock_sentence(trace))
+    lines += _first(trace.notes, lambda note: f"note: {clean(note)}", NOTES, "and {} more note{s}")
+    return "\n".join(lines)
+
+
+def _step(trace: Trace, number: int, event: TraceEvent) -> str:
+    name, what = clean(trace.lanes[event.lane].name), clean(event.what)
+    where = f" (line {event.line})" if event.line is not None else ""
+    if event.kind == "write" and event.value.endswith("()"):
+        return f"{number:3}. {name} calls {what}.{event.value}{where}"
+    value = f", which is {event.value}" if event.value and event.kind == "read" else ""
+    into = f" = {event.value}" if event.value and event.kind == "write" else ""
+    of = f" of {clean(event.value)}" if event.value and event.kind == "call" and event.what == "Thread.join" else ""
+    return f"{number:3}. {name} {_STEPS[event.kind]} {what}{value}{into}{of}{where}"
 
 
 def _first(items: Sequence[_Item], tell: Callable[[_Item], str], most: int, rest: str) -> list[str]:
