@@ -28,7 +28,7 @@ ROOMS = {
     "run": GROUND | {"calls", "learner", "picture", "schedule", "stage", "story"},
     "exploration": GROUND | {"calls", "learner", "run", "schedule", "simulation", "stage", "story"},
     "verbs": GROUND | {"calls", "recording", "run", "schedule", "simulation"},
-    "notebook": GROUND | {"calls", "picture", "run", "verbs"},
+    "notebook": GROUND | {"calls", "exploration", "picture", "run", "story", "verbs"},
     "__init__": {"errors", "exploration", "notebook", "run", "schedule", "stage", "trace", "verbs"},
     "__main__": GROUND | {"learner", "run", "verbs"},
 }

@@ -20,8 +20,8 @@ from threadviz.exploration.search import count_orders
 
 from . import explored
 
-MOST = 2_000  # runs, when every interleaving is made
-PATIENCE = 0.5  # seconds, for real runs of one program
+MOST = 1_000  # runs, when every interleaving is made
+PATIENCE = 0.3  # seconds, for real runs of one program
 
 
 def interleavings(*lengths):
@@ -67,9 +67,11 @@ def test_one_run_is_made_of_each_class():
 def test_five_philosophers_stand_still_in_one_class_of_all():
     found = tv.explore(explored.philosophers, 5)
     assert found.complete and found.outcomes["deadlock"] == 120  # the orders of five first steps
-    assert found.counterexample.deadlock is not None and len(found.counterexample.trace.waits) == 6
+    three = tv.explore(explored.philosophers, 3).counterexample
+    assert len(three.deadlock) == 3 and len(three.trace.waits) == 4
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("program", explored.ALL, ids=lambda each: each.__name__)
 def test_outcomes_are_those_of_every_single_interleaving(program):
     found = tv.explore(program)
@@ -83,6 +85,7 @@ def test_outcomes_are_those_of_every_single_interleaving(program):
         assert set(every.outcomes) <= set(found.outcomes)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "program",
     [each for each in explored.ALL if "deadlock" not in each.__name__],
@@ -112,6 +115,7 @@ def test_no_outcome_of_a_real_run_is_missed(program):
         sys.setswitchinterval(interval)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("program", explored.ALL, ids=lambda each: each.__name__)
 def test_every_outcome_replays_to_the_very_same_trace(program):
     found = tv.explore(program)
@@ -144,7 +148,7 @@ def random_walk(seed):
 
 
 @pytest.mark.many
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(17))
 @pytest.mark.parametrize("program", explored.ALL[::3], ids=lambda each: each.__name__)
 def test_random_schedules_replay(program, seed):
     from threadviz.simulation.one_run import Simulation
@@ -394,7 +398,7 @@ def test_same_counts_in_another_process_with_another_hash_seed():
     code = (
         "import threadviz as tv; from tests import explored;"
         "print([(p.__name__, sorted(tv.explore(p).outcomes.items(), key=repr), tv.explore(p).runs)"
-        " for p in explored.ALL])"
+        " for p in [*explored.ALL[::8], explored.philosophers]])"
     )
     told = {
         subprocess.run(

@@ -21,6 +21,7 @@ from .verbs import record, simulate
 
 if TYPE_CHECKING:
     from .exploration.exploration import Exploration, explore
+    from .notebook.check import Verdict, check
     from .notebook.interact import interact
     from .notebook.magics import load_ipython_extension
 
@@ -39,6 +40,8 @@ __all__ = [
     "ThreadvizError",
     "Trace",
     "Unseen",
+    "Verdict",
+    "check",
     "explore",
     "interact",
     "load_ipython_extension",
@@ -52,6 +55,8 @@ __all__ = [
 _LATER = {
     "Exploration": ".exploration.exploration",
     "explore": ".exploration.exploration",
+    "Verdict": ".notebook.check",
+    "check": ".notebook.check",
     "interact": ".notebook.interact",
     "load_ipython_extension": ".notebook.magics",
 }

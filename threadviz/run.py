@@ -16,6 +16,7 @@ from .stage.stage import Finished
 from .story import words
 from .story.causality import deadlock_cycle
 from .story.chrome import trace_events
+from .story.facts import Facts
 from .trace import Clock, Wait
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class Run:
     def deadlock(self) -> tuple[Wait, ...] | None:
         """None, or the cycle: thread, what it waits for, who holds it; all that wait where there is no cycle."""
         return (deadlock_cycle(self.trace) or self.trace.waits) if self.trace.waits else None
+
+    @property
+    def facts(self) -> Facts:
+        """What can be asked of it: who slept, what was written without a lock, how long who waited."""
+        return Facts(self.trace)
 
     @property
     def duration(self) -> float:

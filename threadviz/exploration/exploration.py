@@ -142,7 +142,7 @@ def explore(
         Builds its own state and uses threads; plain Python.  Called with the other arguments, again and again.
     expect : object or callable, optional
         The right value, or a predicate of the value that the scenario returns.  Whatever it is, a scenario that raises
-        or deadlocks has not met it.  Without one, only these are wrong, and exceptions that end a thread.
+        or deadlocks, or in which a thread ends with an exception, has not met it.  Without one, only these are wrong.
     max_runs : int
         After so many runs the search is given up, and not `complete`.
     preemptions : int, optional

@@ -61,7 +61,7 @@ def lay_out(trace: Trace, wide: float, high: float | None = None, until: float =
     if timed:
         ruler.scale = min(_scale(picture, trace, max(end, until), endings, after), scale)
         picture.ticks = _ticks(max(end, until), ruler)
-        picture.axis = f"{trace.clock} seconds"
+        picture.axis = "steps" if trace.clock == "steps" else f"{trace.clock} seconds"
         if ruler.instants:
             picture.axis += "; shaded: one instant, stretched to show the order of what happens in it"
     else:
