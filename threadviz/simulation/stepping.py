@@ -334,11 +334,14 @@ class Stepping(Simulator):
             else:
                 self._begin_step(task)
 
-    def _leave(self, task: Walker) -> None:
+    def _step_aside(self, task: Walker) -> None:
         self._standing.append(task)
         task.enter(self.now, "ready")
         if self.noted and task.lock is not None and task.lock.taken:
             self._waits_for_lock(task, task.lock)
+
+    def _leave(self, task: Walker) -> None:
+        self._step_aside(task)
         self._switch(self._next(at_a_point=True))
 
     def _waits_for_lock(self, task: Walker, lock: Lockable) -> None:
@@ -369,9 +372,7 @@ class Stepping(Simulator):
         if chosen is None:
             return False
         self._end_step()
-        if task not in self._standing:
-            self._standing.append(task)
-        task.enter(self.now, "ready")
+        self._step_aside(task)
         self._go_on(others[chosen], at_a_point=True)
         self._switch(others[chosen])
         return True
