@@ -26,7 +26,7 @@ ROOMS = {
     "picture": {"texts", "trace", "story"},
     "calls": {"errors", "learner", "texts"},
     "run": GROUND | {"calls", "learner", "picture", "schedule", "stage", "story"},
-    "exploration": GROUND | {"calls", "learner", "run", "schedule", "simulation", "stage", "story"},
+    "exploration": GROUND | {"calls", "learner", "picture", "run", "schedule", "simulation", "stage", "story"},
     "verbs": GROUND | {"calls", "recording", "run", "schedule", "simulation"},
     "notebook": GROUND | {"calls", "exploration", "picture", "run", "story", "verbs"},
     "__init__": {"errors", "exploration", "notebook", "run", "schedule", "stage", "trace", "verbs"},

@@ -550,3 +550,23 @@ def test_javascript_of_the_timeline_is_short_and_needs_no_build_step():
     source = LiveTimeline._esm
     assert len(source.splitlines()) <= 200 and max(map(len, source.splitlines())) <= 120
     assert "import " not in source and "http:" not in source.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_exploration_shows_its_verdict_how_often_each_outcome_comes_and_the_simplest_run():
+    def count():
+        total = [0]
+
+        def add():
+            total[0] += 1
+
+        programs.run_all(*(threading.Thread(target=add) for _ in range(2)))
+        return total[0]
+
+    found = tv.explore(count, expect=2)
+    bundle, _ = found._repr_mimebundle_()
+    live = ipywidgets.widgets.widget._instances[bundle["application/vnd.jupyter.widget-view+json"]["model_id"]]
+    assert live.said == f"count(): {found.verdict}"
+    assert "<td>1</td>" in live.bars and f"outcomes of {found.outcomes.total()} interleavings" in live.bars
+    assert live.face["svg"] == found.counterexample.face()["svg"] and live.face["words"] == found.describe()
+    right, about = tv.explore(count, expect={1, 2}.__contains__)._repr_mimebundle_()
+    assert "image/png" not in right and about == {}

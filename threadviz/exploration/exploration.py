@@ -118,11 +118,14 @@ class Exploration:
         return self.describe()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        data: dict[str, Any] = {}
-        about: dict[str, Any] = {}
-        if self.counterexample is not None:
-            data, about = self.counterexample._repr_mimebundle_()
-        return {**data, "text/plain": self.describe()}, about
+        from ..picture.live import LiveTimeline, outcomes_html  # ipywidgets
+
+        live, run = LiveTimeline(), self.counterexample
+        counts = [(_shown(outcome), count) for outcome, count in self.outcomes.most_common()]
+        face = {} if run is None else run.face() | {"log": ""}
+        face |= {"words": self.describe(), "summary": "All this in words"}
+        live.show(face, f"{self._call}: {self.verdict}", outcomes_html(counts, self.counts))
+        return live.bundle(None if run is None else run.png(), self.describe())
 
 
 def explore(

@@ -56,11 +56,13 @@ class LiveTimeline(anywidget.AnyWidget):
         with self.hold_sync():
             self.at, self.running = dict(at), True
 
-    def bundle(self, png: bytes, text: str, shown: ipywidgets.DOMWidget | None = None) -> _Bundle:
+    def bundle(self, png: bytes | None, text: str, shown: ipywidgets.DOMWidget | None = None) -> _Bundle:
         """Return all faces of an output: the widget, or `shown` in its place, and what stands for it on paper."""
-        views: dict[str, Any] = ipywidgets.DOMWidget._repr_mimebundle_(shown or self)
-        picture = base64.b64encode(png).decode("ascii")
-        return views | {"image/png": picture, "text/plain": text}, {"image/png": {"alt": text, "width": round(WIDTH)}}
+        faces: dict[str, Any] = ipywidgets.DOMWidget._repr_mimebundle_(shown or self) | {"text/plain": text}
+        if png is None:
+            return faces, {}
+        faces["image/png"] = base64.b64encode(png).decode("ascii")
+        return faces, {"image/png": {"alt": text, "width": round(WIDTH)}}
 
 
 def log_html(lines: Sequence[str], places: Iterable[float]) -> str:
