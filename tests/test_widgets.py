@@ -273,6 +273,18 @@ def test_button_runs_on_real_threads_and_counts_the_outcomes():
     assert "4 of 4" in ui.for_real._live.bars and ui.for_real._live.face["svg"] and not ui.for_real._live.said
 
 
+def test_run_of_median_length_is_shown_at_the_end_as_the_first_one_is_often_the_slowest(monkeypatch):
+    ui = tv.interact(quick, workers=(1, 8))
+    runs = [tv.record(quick, 2, sleep) for sleep in (0.2, 0.02, 0.1)]
+    queued = iter(runs)
+    monkeypatch.setattr("threadviz.notebook.interact.record", lambda *_, **__: next(queued))
+    ui.for_real.times.value = 3
+    ui.for_real.start.click()
+    assert ui.for_real.run is runs[2]
+    assert ui.for_real._live.face["words"] == runs[2].describe()
+    assert ui.for_real._live.face["summary"].endswith("of 3 runs the one of median length")
+
+
 def test_moved_slider_forgets_what_was_run_for_real():
     ui = tv.interact(quick, workers=(1, 8))
     ui.for_real.times.value = 1

@@ -14,6 +14,7 @@ from ..picture.live import LiveTimeline, outcomes_html
 from ..run import Run
 
 TIMES = 20
+_KEPT = 99  # runs of a repetition among which the typical one is looked for
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
@@ -83,7 +84,8 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
         self._home = running_loop()
         self._at: dict[str, Any] = {}
         self._face: dict[str, str] = {}  # of the first run
-        self.run: Run | None = None
+        self.run: Run | None = None  # that is shown: the first, and at the end the one of median length
+        self._runs: list[Run] = []
         self.outcomes: Counter[str] = Counter()
         # Neither button is ever disabled: the one that was pressed would lose the focus.
         self.start = ipywidgets.Button(description="run for real", tooltip="on real threads, in real time", icon="play")
@@ -100,6 +102,7 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
         self._end("moved")
         self._at = at
         self.run = None
+        self._runs.clear()
         self.outcomes.clear()
         self._live.show({})
 
@@ -140,6 +143,8 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
                     await asyncio.sleep(0.01)  # the controls are heard between two runs
                     self._settle()  # a movement ends the repetition, before a run with the new values is counted
             if self._ended != "moved":
+                # the first one is often the slowest, and would squeeze the simulated run beside it
+                self._choose(sorted(self._runs, key=lambda run: run.duration)[len(self._runs) // 2])
                 self._tell(self._ended)
         except KeyboardInterrupt:
             self._tell("stopped")
@@ -149,9 +154,17 @@ class ForReal(ipywidgets.VBox):  # type: ignore[misc]
     def _once(self) -> None:
         run = self._record()
         self.outcomes[run.outcome] += 1
+        if len(self._runs) < _KEPT:
+            self._runs.append(run)
         if self.run is None:
+            self._choose(run)
+
+    def _choose(self, run: Run) -> None:
+        if run is not self.run:
             self.run = run
-            self._face = run.face(self._beside(run)) | {"log": "", "summary": "The recorded picture in words"}
+            which = f", of {len(self._runs)} runs the one of median length" if len(self._runs) > 1 else ""
+            summary = f"The recorded picture in words{which}"
+            self._face = run.face(self._beside(run)) | {"log": "", "summary": summary}
 
     def _tell(self, said: str) -> None:
         """Say how it goes on, and show what there is: the outcomes first, as the picture may fill the screen."""
