@@ -33,6 +33,8 @@ def test_pool_s_calls_are_told_as_they_would_be_written_and_nothing_of_the_learn
             pool.submit(fetch, 2, depth=3)
             pool.submit(fetch, Secret(), other=Secret())
             pool.submit(partial(fetch, 1))
+            pool.submit(fetch, "never").cancel()
+            pool.submit(None, 3)  # called too early
             list(pool.map(lambda page: None, ["x" * 50]))
 
     calls = verb(program).trace.lanes[1].calls
@@ -41,6 +43,7 @@ def test_pool_s_calls_are_told_as_they_would_be_written_and_nothing_of_the_learn
         "fetch(2, depth=3)",
         "fetch(…, other=…)",
         "partial()",
+        "None(3)",
         "<lambda>('xxxxxxxxxxxxxxxxxx…)",
     ]
     assert [call.start for call in calls] == sorted(call.start for call in calls)

@@ -56,7 +56,8 @@ class SilentFutures:
 
         def run(task: Any, *context: Any) -> None:
             notes = noting()
-            if notes is not None and not notes.is_over:
+            # a call that was cancelled comes to a worker, too, which leaves it out; the future's own lock is not taken
+            if notes is not None and not notes.is_over and not task.future._state.startswith("CANCELLED"):
                 # from CPython 3.14 on they are one tuple
                 given = task.task if hasattr(task, "task") else (task.fn, task.args, task.kwargs)
                 notes.note_submitted(_call(*given))
@@ -76,4 +77,5 @@ def _call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """The call as it would be written, without calling any method of the learner's: 'fetch('a', …)'."""
     named = isinstance(function, FunctionType | MethodType | BuiltinFunctionType | type)
     shown = [short(value) or "…" for value in args] + [f"{key}={short(value) or '…'}" for key, value in kwargs.items()]
-    return f"{function.__name__ if named else type(function).__name__}({', '.join(shown)})"
+    name = function.__name__ if named else short(function) or type(function).__name__
+    return f"{name}({', '.join(shown)})"
