@@ -22,7 +22,7 @@ class Secret:
 
 
 def fetch(page, depth=1, **more):
-    time.sleep(0.02)
+    time.sleep(0.1)
 
 
 @both
@@ -58,7 +58,7 @@ def test_bar_of_a_worker_says_which_call_it_is_in_and_words_say_so_too(verb):
 
     run = verb(program)
     labels = [label.text for label in lay_out(run.trace, 800).labels]
-    assert "fetch('a'): sleep 0.02" in labels and "fetch('b'): sleep 0.02" in labels
+    assert "fetch('a'): sleep 0.1" in labels and "fetch('b'): sleep 0.1" in labels
     assert "worker_0 runs fetch('a'); worker_0 runs fetch('b')" in run.describe().splitlines()
 
 

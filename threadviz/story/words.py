@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from math import floor, log10
+from math import floor, inf, log10
 from statistics import median
 from typing import TypeVar
 
@@ -25,7 +25,6 @@ from .causality import (
 
 _Item = TypeVar("_Item")
 MOMENT = 0.001  # seconds, on the real clock: what is shorter is no news, where it is short beside the whole run
-AWAKE = 0.0005  # within so many seconds, on the real clock, a thread whose wait is over notes it
 _STEPS = {  # what is a step, or comes of one, and how it is told
     "start": "starts",
     "acquire": "takes",
@@ -229,10 +228,12 @@ def _life(trace: Trace, index: int, lane: Lane, events: list[TraceEvent]) -> str
     real = trace.clock == "real"
     over = [event.time for event in events if event.kind == "wake"]
     done = []
-    for span in _calm(lane, trace.duration) if real else lane.spans:
+    spans = _calm(lane, trace.duration) if real else lane.spans
+    for number, span in enumerate(spans):
         if span.end > span.start or span.state == "blocked":
             lasted = "for ever" if span is endless else _lasted(trace, span.end - span.start)
-            done.append(_doing(span, lasted, _has_timed_out(span, over, AWAKE if real else 0.0)))
+            timed_out = span.state == "blocked" and _any_between(over, span.end, _noted_by(spans, number, real))
+            done.append(_doing(span, lasted, timed_out))
     items = _first(_summed(done), str, ITEMS, "and {} more")
     items = items or ["runs without waiting" if lane.spans else "does nothing"]
     items += _holding(trace, index, lane)
@@ -264,10 +265,16 @@ def _error(event: TraceEvent) -> str:
     return ": ".join(clean(part) for part in (event.what, event.value) if part) or "an exception"
 
 
-def _has_timed_out(span: Span, over: list[float], within: float) -> bool:
-    """Whether one of these moments, at which a time-out was noted, is the end of a wait."""
-    at = bisect_left(over, span.end)
-    return span.state == "blocked" and at < len(over) and over[at] - span.end <= within
+def _noted_by(spans: Sequence[Span], number: int, real: bool) -> float:
+    """Return until when the end of a wait is noted: on the real clock a moment later, before the lane waits again."""
+    later = (spans[at] for at in range(number + 1, len(spans)))
+    waits = (span.start for span in later if span.state in ("blocked", "sleeping"))
+    return next(waits, inf) if real else spans[number].end
+
+
+def _any_between(times: list[float], start: float, end: float) -> bool:
+    at = bisect_left(times, start)
+    return at < len(times) and times[at] <= end
 
 
 def _doing(span: Span, lasted: str, timed_out: bool) -> str:
