@@ -335,12 +335,35 @@ def test_module_of_the_learners_own_is_seen(tmp_path, monkeypatch):
     assert tv.explore(pays_twice).outcomes == {1: 4, 2: 2}
 
 
+def test_code_that_is_compiled_during_the_run_is_explored():
+    def compiles():
+        names = {"box": explored.Box()}
+        exec("def add():\n    box.value += 1", names)
+        explored.together(names["add"], names["add"])
+        return names["box"].value
+
+    def evaluates():
+        box = explored.Box()
+        add = eval("lambda box: setattr(box, 'value', box.value + 1)")
+        explored.together(partial(add, box), partial(add, box))
+        return box.value
+
+    assert tv.explore(compiles).outcomes == {1: 4, 2: 2}
+    assert tv.explore(evaluates).outcomes == {1: 4, 2: 2}
+
+
 def test_method_of_a_list_that_is_given_away_is_told():
     def gives_away():
         items = []
         explored.together(partial(items.append, 1), partial(items.append, 2))
         return items
 
+    def gives_setattr_away():
+        box = explored.Box()
+        explored.together(partial(setattr, box, "value", 1), lambda: box.value)
+
+    told = tv.explore(gives_setattr_away)
+    assert not told.complete and "the function setattr is given away in line" in told.notes[0]
     found = tv.explore(gives_away)
     assert not found.complete and "the method append of a list is given away in line" in found.notes[0]
 

@@ -32,6 +32,15 @@ _CONTAINERS = (list, dict, set, deque, defaultdict, Multiset, OrderedDict, bytea
 What = Literal["attribute", "item", "contents", "global", "variable"]
 
 
+# Built-in functions that touch the attribute which their second argument names.
+NAMED: dict[str, Literal["read", "write"]] = {
+    "getattr": "read",
+    "hasattr": "read",
+    "setattr": "write",
+    "delattr": "write",
+}
+
+
 class Site(NamedTuple):
     """One access as it is written: plain data, one object for each place in the code."""
 
@@ -40,6 +49,11 @@ class Site(NamedTuple):
     name: str  # of the attribute or variable, or of the method or function that is called on contents
     line: int
     file: str
+
+
+def with_name(site: Site, key: Any) -> Site:
+    """The access with the attribute's name where it is only known when it is made, as `setattr` is told it."""
+    return site if site.name else site._replace(name=str(key))
 
 
 NO_VALUE: Any = type("NoValue", (), {"__slots__": ()})()  # of what is deleted, or looked at as a whole
@@ -144,7 +158,7 @@ class Places:
             return
         kind = self._kind(type(thing))
         if site.what == "attribute":
-            self._attribute(kind, lane, site, thing, value)
+            self._attribute(kind, lane, with_name(site, key), thing, value)
         elif kind in ("container", "both"):
             self._contents(lane, site, thing, value, key)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from bytecode import Bytecode, Instr, Label
 
-from .places import NO_VALUE, Site, What
+from .places import NAMED, NO_VALUE, Site, What
 
 
 class Hooks(NamedTuple):
@@ -180,6 +180,9 @@ def rewritten(
         around = _Around(item, hooks, code.co_filename)
         if index in calls.starts:
             new += [around.make("COPY", 1), item]
+        elif index in calls.named:
+            around.named(*calls.named[index])
+            new += [*around.first, item]
         elif index in calls.reads:
             for site, depth in calls.reads[index]:
                 around.look(site, depth)
@@ -263,6 +266,13 @@ class _Around:
         if self.hooks.after is not None:
             self.first += self.call(self.hooks.after, site, [self.make("COPY", depth + 3)])
 
+    def named(self, site: Site, arguments: int) -> None:
+        """The calls for an attribute that the second of so many arguments names, and the third, if any, sets."""
+        self.before(site, arguments, arguments - 1)
+        if self.hooks.after is not None and site.kind == "write" and arguments == 3:
+            load = [self.make("COPY", depth + 3 + i) for i, depth in enumerate((arguments, 1, arguments - 1))]
+            self.first += self.call(self.hooks.after, site, load)
+
     def look_up(self, site: Site, depth: int, key: int) -> None:
         """Call `after` before the instruction, for an item that C code looks up by its key."""
         if self.hooks.after is not None:
@@ -334,6 +344,8 @@ def _access(around: _Around, changed: Changed, is_module: bool) -> None:
         around.look(around.site("read", "contents", name.lower()), 1)
     elif name == "LOAD_GLOBAL" or (name == "LOAD_NAME" and is_module):
         is_call, variable = arg if isinstance(arg, tuple) else (False, arg)
+        if variable in NAMED and not is_call:  # it is given away
+            around.before(around.site("read", "global", str(variable)), None)
         if variable in changed.globals:
             site = around.site("read", "global", variable)
             around.before(site, None)
@@ -379,10 +391,11 @@ class _Calls(NamedTuple):
     before: dict[int, tuple[Site, int, int | None]]
     after: dict[int, Site | None]  # it has been made; None where that was noted before
     reads: dict[int, list[tuple[Site, int]]]  # a built-in function is about to read its argument
+    named: dict[int, tuple[Site, int]]  # one is about to touch an attribute that its second argument names
 
 
 def _contents_calls(items: list[Any], depths: list[int], file: str) -> _Calls:
-    calls = _Calls(set(), {}, {}, {})
+    calls = _Calls(set(), {}, {}, {}, {})
     # Of each call that is still gathering its arguments: depth after it, where it began, its site, and its kind.
     waiting: list[tuple[int, int, Site, bool]] = []
     for index, item in enumerate(items):
@@ -403,6 +416,9 @@ def _contents_calls(items: list[Any], depths: list[int], file: str) -> _Calls:
                 calls.starts.add(start)
                 calls.before[first] = site, depths[first] - depth + 2, key
                 calls.after[index] = site if key is None else None
+            elif site.what == "attribute":
+                if item.name == "CALL" and item.arg in (2, 3) and getattr(items[first], "name", "") != "KW_NAMES":
+                    calls.named[first] = site, item.arg  # type: ignore[assignment]
             elif item.name == "CALL" and item.arg and getattr(items[first], "name", "") != "KW_NAMES":
                 calls.reads.setdefault(first, []).append((site, item.arg))  # type: ignore[arg-type]
         name, arg = item.name, item.arg
@@ -411,6 +427,8 @@ def _contents_calls(items: list[Any], depths: list[int], file: str) -> _Calls:
         if name in ("LOAD_METHOD", "LOAD_ATTR") and is_call and called in _CHANGES | _LOOKS:
             site = Site("write" if called in _CHANGES else "read", "contents", str(called), line, file)
             waiting.append((depths[index], index, site, True))
+        elif name == "LOAD_GLOBAL" and is_call and called in NAMED:
+            waiting.append((depths[index] + 1, index, Site(NAMED[str(called)], "attribute", "", line, file), False))
         elif name == "LOAD_GLOBAL" and is_call and called in _READERS:
             waiting.append((depths[index] + 1, index, Site("read", "contents", str(called), line, file), False))
     return calls

@@ -19,7 +19,7 @@ from greenlet import getcurrent, greenlet
 
 from ..errors import NotRepeatable, StopRun, Stuck
 from ..learner.code import KIND, LEARNERS, OWN
-from ..learner.places import PLAIN, Serials, Site, is_container, is_plain, may_hold_items
+from ..learner.places import NAMED, PLAIN, Serials, Site, is_container, is_plain, may_hold_items, with_name
 from ..schedule import Policy, Preemption, Replay
 from ..trace import Clock, On, State, Wait
 from .scheduler import Operation, Simulator, Task
@@ -136,20 +136,22 @@ class Shared:
     """The accesses, as written, that touch what threads share: found in runs, and points from then on."""
 
     def __init__(self) -> None:
-        self._sites: dict[int, Site] = {}  # by id, as each place in the code has an object of its own
+        # Two that are written alike in two files count as one, which costs runs and misses none: code that is compiled
+        # during a run has other objects in each.
+        self._sites: set[Site] = set()
         self.ends = False  # somebody looks whether a thread has ended
         self.grew = False
 
     def __contains__(self, site: Site) -> bool:
-        return id(site) in self._sites
+        return site in self._sites
 
     def see_ends(self) -> None:
         self.grew |= not self.ends
         self.ends = True
 
     def add(self, site: Site) -> None:
-        if id(site) not in self._sites:
-            self._sites[id(site)] = site
+        if site not in self._sites:
+            self._sites.add(site)
             self.grew = True
 
 
@@ -171,7 +173,7 @@ class _Touches:
                 for (other, use), when in self.last.items()
             )
         self.last[me, how] = task.clock[me]
-        if not any(each is site for each in self.sites):
+        if site not in self.sites:
             self.sites.append(site)
 
 
@@ -226,13 +228,20 @@ class Stepping(Simulator):
         """The current thread is about to touch data."""
         task: Any = self.current
         kind: Any = type(thing)
+        if site.what == "attribute":
+            site = with_name(site, key)
         if self.ending or not _is_current(task) or (site.what == "attribute" and _is_nobodys(site, thing)):
             return
         self._passed += 1
         self.progress += 1
         if site.kind == "write":
             task.looks_anew()
-        if site.what == "attribute" and callable(getattr(thing, site.name, None)) and is_container(kind):
+        if site.what == "global" and site.name in NAMED:
+            where = f"in line {site.line}"
+            what = f"the function {site.name} is given away {where}"
+            self.note_once(f"given away {where}", f"{what}: what its calls touch is not seen")
+            return
+        if site.what == "attribute" and is_container(kind) and callable(getattr(thing, site.name, None)):
             self.note_given_away(site.name, kind.__name__, site.line)
             return
         if site.what in ("item", "contents") and not may_hold_items(kind):
