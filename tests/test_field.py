@@ -1,7 +1,9 @@
 """Kinds of programs that learners' books and questions hold, each as a small one of our own."""
 
+import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -12,6 +14,8 @@ import pytest
 
 import threadviz as tv
 from tests.test_main import call, write
+from threadviz.recording.sampling import Look, split
+from threadviz.trace import Span
 
 VERBS = pytest.mark.parametrize("verb", [tv.simulate, tv.record])
 OPTIONS = pytest.mark.parametrize("options", [[], ["--record"]], ids=["simulated", "recorded"])
@@ -452,3 +456,73 @@ def test_set_that_is_only_looked_into_has_no_order_to_tell():
         return "anna" in names, len(names), sorted(names), max(names)
 
     assert tv.simulate(scenario).trace.notes == ()
+
+
+# ---- what recorded threads do between two notes --------------------------------------------------------------------
+
+has_clocks = pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="no CPU clocks of other threads")
+
+
+@has_clocks
+@pytest.mark.parametrize("kind", ["socket", "pipe", "process"])
+def test_recorded_thread_that_waits_for_something_real_is_blocked(kind):
+    def scenario():
+        left, right = socket.socketpair()
+        reading, writing = os.pipe()
+        wait = {
+            "socket": lambda: left.recv(1),
+            "pipe": lambda: os.read(reading, 1),
+            "process": lambda: subprocess.run(["sleep", "0.3"], check=True, stdout=subprocess.PIPE),
+        }[kind]
+        thread = threading.Thread(target=wait, name="waiter")
+        thread.start()
+        time.sleep(0.3)
+        right.send(b"x")
+        os.write(writing, b"x")
+        thread.join()
+        for each in (left.close, right.close, lambda: os.close(reading), lambda: os.close(writing)):
+            each()
+
+    (lane,) = tv.record(scenario).trace.lanes[1:]
+    blocked = [span for span in lane.spans if span.state == "blocked"]
+    assert {span.label for span in blocked} == {"something real"}
+    assert sum(span.end - span.start for span in blocked) > 0.15
+    line = scenario.__code__.co_firstlineno
+    assert all(line < span.line < line + 8 for span in blocked)
+    assert [a.end for a in lane.spans[:-1]] == [b.start for b in lane.spans[1:]]
+
+
+@has_clocks
+def test_recorded_threads_that_compute_share_the_gil():
+    def compute():
+        sum(i * i for i in range(1_500_000))
+
+    run = tv.record(lambda: together(compute, compute, compute, compute))
+    computed = [sum(s.end - s.start for s in lane.spans if s.state == "running") for lane in run.trace.lanes[1:]]
+    assert sum(computed) < 1.3 * run.duration
+    assert min(computed) > 0
+    assert {span.label for lane in run.trace.lanes[1:] for span in lane.spans if span.state == "ready"} == {
+        "off the CPU"
+    }
+    assert any("CPU clock" in note for note in run.trace.notes)
+
+
+def test_looks_at_a_cpu_clock_split_what_ran():
+    ms = 1_000_000
+    # It computes for 50 ms, waits for 100 ms, and then has the GIL for half of the time.
+    computed = [0, 10, 20, 30, 40, 50] + [50] * 10 + [55, 60, 65, 70]
+    looks = [Look(at * 10 * ms, each * ms, 7) for at, each in enumerate(computed)]
+    spans = split([Span("running", 0, 0.19), Span("sleeping", 0.19, 0.3)], looks, 0, 2)
+    assert [(span.state, round(span.start, 3), round(span.end, 3), span.label) for span in spans] == [
+        ("running", 0, 0.05, ""),
+        ("blocked", 0.05, 0.15, "something real"),
+        *(
+            each
+            for start in (0.15, 0.16, 0.17, 0.18)
+            for each in (
+                ("running", start, round(start + 0.005, 3), ""),
+                ("ready", round(start + 0.005, 3), round(start + 0.01, 3), "off the CPU"),
+            )
+        ),
+        ("sleeping", 0.19, 0.3, ""),
+    ]

@@ -199,6 +199,13 @@ def line_in(filename: str, number: int) -> int:
     return number if filename == _home[0] or not _is_file(filename) else Line(number, filename)
 
 
+def learners_frame(frame: FrameType | None) -> FrameType | None:
+    """The learner's frame nearest to `frame`."""
+    while frame is not None and KIND[frame.f_code.co_filename] != LEARNERS:
+        frame = frame.f_back
+    return frame
+
+
 def line_at(frame: FrameType) -> int:
     """The line that a frame is at, as it is told."""
     return line_in(frame.f_code.co_filename, frame.f_lineno)

@@ -12,6 +12,7 @@ from ..learner.places import shared
 from ..texts import printable
 from ..trace import Trace, TraceEvent, Wait
 from .recorder import GAP, MAX_NOTES, Described, LockNote, Note, Recorder, Spot, TouchNote, Track
+from .sampling import split
 
 MOST_HOLDERS = 4  # that a wait names
 
@@ -73,6 +74,11 @@ def assemble(
         if track.end is None or id(track.end) not in index:
             _leave(recorder, track, duration, events, holds, full)
         track.let_go_of_all(duration)  # a lock stays locked when its holder ends
+    before = [track.spans for track in lanes]
+    for track in lanes:
+        track.spans = split(track.spans, track.looks, began, len(lanes))
+    if before != [track.spans for track in lanes]:
+        told = [*told, "when a thread computed is known only roughly: its CPU clock was looked at every 10 ms"]
     if recorder.deadlocked:
         events.append(TraceEvent(duration / 1e9, 0, "deadlock"))
     waits = tuple(

@@ -22,6 +22,7 @@ from ..texts import error_text, printable
 from .assembly import assemble
 from .locks import Lock
 from .recorder import Recorder
+from .sampling import Sampler
 from .simplequeue import SimpleQueue
 
 MAX_LINES = 100_000  # printed and logged in a run
@@ -92,7 +93,7 @@ def _record(program: partial[Any], around: Surroundings, told: list[str], interr
         recorder.install(patches)
         stage.begin(recorder, seed=0)
         recorder.began = perf_counter_ns()
-        with interrupts.allowed(), suppress(StopRun):
+        with interrupts.allowed(), suppress(StopRun), Sampler(recorder):
             try:
                 kept["value"] = program()
             except BaseException as error:

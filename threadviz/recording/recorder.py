@@ -27,6 +27,7 @@ from ..stage.stand_ins import pool_module
 from ..stage.watchdog import raise_in, raise_on_next_line
 from ..texts import Namesakes, error_parts, printable
 from ..trace import Call, Kind, On, State
+from .sampling import Look, own_clock, own_look
 
 MAX_NOTES = 200_000  # of a run; what comes later is not kept
 MAX_THREADS = 10_000  # of a run
@@ -71,6 +72,8 @@ class Track(Row):
         self.hopeless: Callable[[], bool] | None = None  # whether a wait without a time-out still waits for something
         self.requests = 0  # to end, raised in its waits so far
         self.gone = False
+        self.clock: int | None = None  # that of the CPU time of its OS thread
+        self.looks: list[Look] = []  # at that clock
 
     def is_alive(self) -> bool:
         try:
@@ -105,6 +108,7 @@ class Recorder(Engine):
         Recorder.newest = self
         main = Track(self, threading.current_thread())
         self.all.append(main)
+        main.clock = own_clock()
         self.tracks[real.get_ident()] = main
 
     # ---- notes --------------------------------------------------------------------------------------------------
@@ -249,6 +253,8 @@ class Recorder(Engine):
                 bootstrap(thread)
                 return
             ident = real.get_ident()
+            track.clock = own_clock()
+            track.looks.append(own_look())
             self.tracks[ident] = track
             if self.stopping:
                 thread.run = lambda: None  # type: ignore[method-assign]
@@ -257,6 +263,7 @@ class Recorder(Engine):
             try:
                 bootstrap(thread)
             finally:
+                track.looks.append(own_look())
                 track.end = self.note("end")
                 self.tracks.pop(ident, None)
                 track.gone = True
