@@ -1,5 +1,6 @@
 """From the notes of a recorded run to its trace."""
 
+import gc
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
@@ -24,6 +25,19 @@ def assemble(
 
     Of the `touches` only those of places that threads share come into it.
     """
+    # The collector would look at everything again and again while the trace grows, which takes as long as all the rest.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _assemble(recorder, notes, touches, ended, told)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _assemble(
+    recorder: Recorder, notes: list[Note | LockNote], touches: list[TouchNote], ended: int, told: list[str]
+) -> Trace:
     began = recorder.began
     events: list[TraceEvent] = []
     index: dict[int, int] = {}  # id of a note -> its place among the trace events
