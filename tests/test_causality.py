@@ -211,3 +211,11 @@ def test_turn_in_a_pause_that_was_too_short_to_be_noted_parts_the_others():
 def test_threads_that_compute_side_by_side_hold_no_gil():
     assert told(computing((0, 0, 2), (1, 1, 3))) == []
     assert told(computing((0, 0, 1), (1, 1, 2), waits="waits for a core")) == []
+
+
+def test_facts_of_a_trace_are_found_once():
+    trace = traces.race()
+    assert lost_updates(trace) is lost_updates(trace)
+    assert with_endless_waits(trace) is trace
+    assert lost_updates(traces.race()) is not lost_updates(trace)
+    assert traces.race() == trace and "lost_updates" not in repr(trace)

@@ -6,7 +6,7 @@ All times are seconds since the start of the run, on the clock named by ``Trace.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 State = Literal["running", "ready", "sleeping", "blocked"]
 STATES: tuple[State, ...] = ("running", "ready", "sleeping", "blocked")
@@ -121,6 +121,7 @@ class Trace:
     waits: tuple[Wait, ...] = ()  # those of a deadlock, else empty
     notes: tuple[str, ...] = ()  # what was left out, said in one sentence each
     seconds_in: Mapping[State, float] = field(init=False, compare=False, repr=False)
+    facts: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)  # once found, kept here
 
     def __post_init__(self) -> None:
         total: dict[State, float] = dict.fromkeys(STATES, 0.0)

@@ -3,9 +3,27 @@
 Pure functions of a trace; nothing here draws or words anything.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
+from typing import TypeVar
 
 from ..trace import Lane, Span, Trace, TraceEvent, Wait
+
+Fact = TypeVar("Fact")
+
+
+def once(find: Callable[[Trace], Fact]) -> Callable[[Trace], Fact]:
+    """Find a fact of a trace once: pictures, words and explanations ask for it again and again."""
+
+    @wraps(find)
+    def found(trace: Trace) -> Fact:
+        if find.__name__ not in trace.facts:
+            trace.facts[find.__name__] = find(trace)
+        fact: Fact = trace.facts[find.__name__]
+        return fact
+
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +62,7 @@ class QueueLife:
         return max(self.steps, key=lambda step: step[1])
 
 
+@once
 def deadlock_cycle(trace: Trace) -> tuple[Wait, ...]:
     """Return the waits of a deadlock that wait for one another in a circle.
 
@@ -68,6 +87,7 @@ def deadlock_cycle(trace: Trace) -> tuple[Wait, ...]:
     return ()
 
 
+@once
 def lost_updates(trace: Trace) -> tuple[LostUpdate, ...]:
     """Return every write over another thread's update that the writing thread had not seen.
 
@@ -100,6 +120,7 @@ def _differ(read: str, overwritten: str) -> bool:
     return not read or read != overwritten  # a value that is not told may be any
 
 
+@once
 def hand_overs(trace: Trace) -> tuple[HandOver, ...]:
     """Return what made what possible in another thread, in the order of the effects.
 
@@ -120,6 +141,7 @@ def hand_overs(trace: Trace) -> tuple[HandOver, ...]:
     return tuple(over for over in found if over.cause >= 0)
 
 
+@once
 def queue_lives(trace: Trace) -> tuple[QueueLife, ...]:
     """Return how full each queue was, in the order of their first use."""
     bounds: dict[str, int | None] = {}
@@ -165,6 +187,7 @@ def is_marked(event: TraceEvent, shared: frozenset[str]) -> bool:
     return (event.kind in ("read", "write") and event.what in shared) or is_act(event) or is_time_out(event)
 
 
+@once
 def shared_attributes(trace: Trace) -> frozenset[str]:
     """Return the attributes that threads can disturb one another with.
 
@@ -192,6 +215,8 @@ def shared_attributes(trace: Trace) -> frozenset[str]:
 
 def with_endless_waits(trace: Trace) -> Trace:
     """Return the trace with a wait at the end of every deadlocked lane, even one that began in the last instant."""
+    if not trace.waits:
+        return trace
     waits = {wait.thread: wait for wait in reversed(trace.waits)}
     lanes = []
     for lane in trace.lanes:
@@ -219,6 +244,7 @@ class Turn:
     end: float
 
 
+@once
 def gil_turns(trace: Trace) -> tuple[Turn, ...]:
     """Return who held the GIL when, as far as CPU work (`tv.work`) shows it.
 
