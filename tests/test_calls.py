@@ -132,3 +132,11 @@ def test_timer_is_told_as_one(verb):
 
     (line,) = [line for line in verb(program).describe().splitlines() if line.startswith("Thread-1")]
     assert re.fullmatch(r"Thread-1: waits as a Timer, 0\.\d+ s(; .*)?", line)
+
+
+def test_narrow_bar_says_the_call_rather_than_that_it_sleeps_but_what_it_waits_for_rather_than_the_call():
+    calls = (Call(0, "fetch('a')"), Call(1, "fetch('b')"))
+    spans = (Span("sleeping", 0, 1, "sleep 1"), Span("blocked", 1, 2, "waits for l", on="lock"), Span("running", 2, 9))
+    picture = lay_out(Trace((Lane("A", spans, calls=calls),), duration=9), 900)
+    texts = [label.text for label in picture.labels]
+    assert "fetch('a')" in texts and "waits for l" in texts and "sleep 1" not in texts

@@ -238,7 +238,8 @@ def _label(picture: Picture, row: Row, span: Span, task: str, left: float, right
     both = f"{call}: {label}" if call and label else call
     if both and width(both, size) <= room:
         text = both
-    elif call and label and width(call, size) <= room < width(label, size):
+    elif call and width(call, size) <= room and (span.state not in WAITS or width(label, size) > room):
+        # which call it is says more than that it sleeps; not more than what it waits for
         text = call
     else:
         text = _label_that_fits(label or call, room, size)
