@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..run import Run
 from ..verbs import RESERVED, record, simulate
 from .for_real import ForReal, handed_over, running_loop
 
-SETTLE = 0.002  # seconds, real: a movement is drawn when no newer one came in for so long
+SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
 PATIENCE = 0.1  # seconds, real: a movement that is always followed by newer ones is drawn after so long
 _LOG_LINES = 100
 _LABEL = 190  # CSS pixels that the name of a control takes at most
@@ -102,6 +103,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         self._home = running_loop()
         self._waiting: asyncio.TimerHandle | None = None
         self._draw_by = 0.0
+        self._drawn_at = 0.0
         self._busy = False
         self._run: Run | None = None
         self.for_real = ForReal(
@@ -129,11 +131,12 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         return self._run
 
     def _moved(self, _change: object = None) -> None:
-        """Draw when the movements that are queued already have come in; at once where there is no event loop."""
+        """Draw at once where there was rest; otherwise when the movements that are queued already have come in."""
         if handed_over(self._home, self._moved):
             return
         loop = running_loop()
-        if loop is None:
+        is_at_rest = self._waiting is None and time.monotonic() - self._drawn_at >= SETTLE
+        if loop is None or (is_at_rest and not self.for_real.is_repeating):
             self._redraw()
             return
         if self._waiting is None:
@@ -166,6 +169,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
             self._live.show({}, str(error))
         finally:
             self._busy = False
+            self._drawn_at = time.monotonic()
 
     def _values(self, real: bool = False) -> dict[str, Any]:
         """What the controls say, to `simulate` or to `record`, which has neither seed nor cores."""
