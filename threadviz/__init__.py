@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .notebook.check import Verdict, check
     from .notebook.interact import interact
     from .notebook.magics import load_ipython_extension
+    from .notebook.step import step
 
 __version__ = "0.1.0"
 
@@ -47,6 +48,7 @@ __all__ = [
     "load_ipython_extension",
     "record",
     "simulate",
+    "step",
     "work",
 ]
 
@@ -57,6 +59,7 @@ _LATER = {
     "explore": ".exploration.exploration",
     "Verdict": ".notebook.check",
     "check": ".notebook.check",
+    "step": ".notebook.step",
     "interact": ".notebook.interact",
     "load_ipython_extension": ".notebook.magics",
 }

@@ -25,9 +25,10 @@ _SHOWN = 12  # outcomes in words
 class _Example:
     """The simplest run so far with one outcome."""
 
-    def __init__(self, done: Finished, preemptions: int, steps: int) -> None:
+    def __init__(self, done: Finished, preemptions: int, choices: list[int]) -> None:
         self.schedule = done.schedule
-        self.cost = preemptions, steps
+        self.cost = preemptions, len(choices)
+        self.choices = choices  # the thread of each step
         self.failed = done.error is not None or done.deadlocked or bool(done.errors)
         self.value = done.value
 
@@ -75,6 +76,13 @@ class Exploration:
         if outcome not in self._examples:
             raise KeyError(f"no run ended with {outcome!r}; the outcomes are {', '.join(map(repr, self.outcomes))}")
         return self._replayed(self._examples[outcome])
+
+    def step_examples(self) -> list[list[int]]:
+        """The thread of each step, for a run with each outcome; the simplest one that goes wrong comes first."""
+        examples = sorted(self._found.examples.values(), key=lambda each: each.cost)
+        if self.counterexample is not None and self._found.simplest is not None:
+            examples.insert(0, self._found.simplest)
+        return [each.choices for each in examples]
 
     def assert_holds(self) -> None:
         """AssertionError with the story where an interleaving does not meet what was expected.
@@ -252,10 +260,10 @@ class _Found:
             return not self.expect(example.value)
         return bool(example.value != self.expect)
 
-    def keep(self, done: Finished, preemptions: int, steps: int) -> Any:
+    def keep(self, done: Finished, preemptions: int, choices: list[int]) -> Any:
         """Keep a run if it is the simplest with its outcome, or that fails; returns its outcome."""
         outcome = outcome_of(done)
-        example = _Example(done, preemptions, steps)
+        example = _Example(done, preemptions, choices)
         if (self.simplest is None or example.cost < self.simplest.cost) and self._fails(example):
             self.simplest = example
         if outcome not in self.examples or example.cost < self.examples[outcome].cost:
@@ -348,7 +356,7 @@ class _Explorer:
                 return None
             search.analyse(stepping)
             if stepping.stop_now != "cut":
-                outcome = found.keep(done, search.preemptions_made(), len(stepping.steps))
+                outcome = found.keep(done, search.preemptions_made(), [step.thread for step in stepping.steps])
                 if counted_in is not None:
                     counted_in[outcome] += 1
                     self._count_orders(search, stepping, outcome)

@@ -263,6 +263,24 @@ def may_hold_items(cls: type) -> bool:
     return _kind_of(cls) in ("container", "both") or not (issubclass(cls, type | ModuleType) or is_learners_class(cls))
 
 
+def value_now(site: Site, thing: Any, key: Any) -> str:
+    """A plain value at a place, without any code of the learner's; "" for others."""
+    try:
+        if site.what == "attribute":
+            value = object.__getattribute__(thing, "__dict__").get(site.name, NO_VALUE)
+        elif site.what == "global":
+            value = thing.get(site.name, NO_VALUE)
+        elif site.what == "variable":
+            value = thing.cell_contents
+        elif site.what == "item" and type(thing) in (list, dict):
+            value = thing[key]
+        else:
+            value = NO_VALUE
+    except (AttributeError, ValueError, LookupError, TypeError):
+        return ""
+    return short(value) if value is not NO_VALUE else ""
+
+
 def is_plain(key: Any) -> bool:
     """Whether a key can be compared and written without any code of the learner's."""
     return type(key) in PLAIN or (type(key) is tuple and all(type(each) in PLAIN for each in key))

@@ -40,11 +40,18 @@ class Simulation:
     """A scenario's call, ready to be run; its stage stands between `__enter__` and `__exit__`.
 
     MadeOutside, by name, for a primitive that the scenario can reach and has not made itself.  With `preempts` a
-    policy may switch threads just before an access; with `steps` they go step by step.  Where nothing is `noted`,
-    traces are empty.
+    policy may switch threads just before an access; with `steps` they go step by step, at what is known to be
+    `shared`.  Where nothing is `noted`, traces are empty.
     """
 
-    def __init__(self, program: partial[Any], preempts: bool = False, steps: bool = False, noted: bool = True) -> None:
+    def __init__(
+        self,
+        program: partial[Any],
+        preempts: bool = False,
+        steps: bool = False,
+        noted: bool = True,
+        shared: Shared | None = None,
+    ) -> None:
         self._program = program
         around = survey(program, (Lock, SimpleQueue))
         set_home(around.home)
@@ -53,7 +60,7 @@ class Simulation:
         self._points = Points(functions, around.scripts, preempts or steps, noted)
         self._stage = Stage(SteppedThreads if steps else SimulatedThreads, program, self._holders, self._points)
         self._noted = noted
-        self.shared = Shared() if steps else None  # for runs that go step by step
+        self.shared = (shared or Shared()) if steps else None  # for runs that go step by step
         self._watchdog = Watchdog(self)
         self._simulator: Simulator | None = None  # of the run that goes on
         self.newest: Simulator | None = None  # of the run before it

@@ -617,6 +617,8 @@ class Simulator:
         for task in self.tasks:
             if not task.finished:
                 task.ending = "deadlocked" if self.deadlocked else "stopped" if self.stop_now else "abandoned"
+                if self.stop_now == "cut":
+                    task.ending = "goes on"
                 if task.ending == "abandoned" and self.noted:
                     self.events.add(self.now, task, "abandon")
                 task.close(self.now)

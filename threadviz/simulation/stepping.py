@@ -19,7 +19,7 @@ from greenlet import getcurrent, greenlet
 
 from ..errors import NotRepeatable, StopRun, Stuck
 from ..learner.code import KIND, LEARNERS, OWN
-from ..learner.places import NAMED, PLAIN, Serials, Site, is_container, is_plain, may_hold_items, with_name
+from ..learner.places import NAMED, PLAIN, Serials, Site, is_container, is_plain, may_hold_items, value_now, with_name
 from ..schedule import Policy, Preemption, Replay
 from ..trace import Clock, On, State, Wait
 from .scheduler import Operation, Simulator, Task
@@ -111,8 +111,10 @@ class Walker(Task):
         self.stood_before: Operation | None = None  # the newest operation whose first primitive it came to
         self.resumed = False  # within an operation: it has waited, and was woken
         self.stands = Before("call", "begin", None)
+        self.stands_at: tuple[Site, Any, Any] | None = None  # the access that it stands before
         self.uses: dict[PlaceKey, Use] = {}
         self.takes: PlaceKey | None = None
+        self.primitive: Any = None  # that it stands before
         self.lock: Lockable | None = None  # that must be free before it can go on
         self.until = 0
         self.family: PlaceKey = ("thread", self.number)  # of the operation that it is in
@@ -144,6 +146,11 @@ class Shared:
 
     def __contains__(self, site: Site) -> bool:
         return site in self._sites
+
+    def take_growth(self) -> bool:
+        """Whether something was added since this was asked for."""
+        grew, self.grew = self.grew, False
+        return grew
 
     def see_ends(self) -> None:
         self.grew |= not self.ends
@@ -205,6 +212,7 @@ class Stepping(Simulator):
         self._open = False  # a step is going on
         self._serials = Serials()
         self._touches: dict[PlaceKey, _Touches] = {}
+        self._places: dict[PlaceKey, tuple[Site, Any, Any]] = {}  # of runs that are noted: how each is reached
 
     def pending(self) -> list[Step]:
         """The steps that threads still stand before."""
@@ -221,6 +229,19 @@ class Stepping(Simulator):
     def known(self) -> int:
         """How many objects have a number."""
         return self._serials.count
+
+    def places_now(self) -> tuple[tuple[str, str], ...]:
+        """What threads share and have touched so far, and what it is now."""
+        return tuple((self.place_name(*access), value_now(*access)) for access in self._places.values())
+
+    def place_name(self, site: Site, thing: Any, key: Any) -> str:
+        """What the learner calls what an access touches."""
+        if site.what == "attribute":
+            return f"{type(thing).__name__}.{site.name}"
+        if site.what in ("global", "variable"):
+            return site.name
+        name = self.object_name(thing, type(thing).__name__)
+        return f"{name}[{key!r}]" if site.what == "item" else name
 
     # ---- points ----
 
@@ -256,7 +277,11 @@ class Stepping(Simulator):
                 for each in touches.sites:
                     self._shared.add(each)
         if site in self._shared:
+            task.stands_at = site, thing, key
+            if self.noted:
+                self._places.setdefault(next(reversed(uses)), (site, thing, key))
             self._stand(Before(site.kind, site.name or "[]", site.line), uses)
+            task.stands_at = None
         elif self._passed % LONG == 0:  # it may wait by looking for what nobody else could do meanwhile
             self._stand(Before("call", "more of a long loop", site.line), {})
         elif self._replay is not None:
@@ -291,6 +316,7 @@ class Stepping(Simulator):
         if operation.name in _INNER:
             return
         own = self.place(primitive)
+        task.primitive = primitive
         if task.stood_before is not operation:
             task.stood_before = operation
             task.resumed = False

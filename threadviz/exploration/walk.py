@@ -1,0 +1,213 @@
+"""A walk: a run that somebody else leads, step by step, who may go back to any step.
+
+Nothing stays in place between two steps: each one runs the scenario again from its start to there.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import CodeType, FrameType
+from typing import Any
+
+from ..errors import NotRepeatable
+from ..learner.code import is_learners
+from ..learner.places import short, value_now
+from ..run import Run
+from ..schedule import InOrder
+from ..simulation.one_run import Simulation
+from ..simulation.stepping import Cut, Shared, Stepping, Walker
+from ..stage.stage import exclusively
+from .search import Search
+
+FEW_RUNS = 60  # at most, to find out what threads share before the first step
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Where one thread stands."""
+
+    number: int
+    name: str
+    can_go: bool
+    tells: str  # what its next step will do, or why it cannot go
+    line: int | None  # of the code that it is in
+    code: CodeType | None
+    variables: tuple[tuple[str, str], ...]  # of that code, and what they are
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a walk has come to."""
+
+    run: Run  # up to here
+    stands: tuple[Stand, ...]  # of every thread that has not ended
+    places: tuple[tuple[str, str], ...]  # what threads share, and what it is now
+    is_over: bool
+
+
+class Walk:
+    """The choices made so far, and where they lead."""
+
+    def __init__(self, call: str, program: partial[Any]) -> None:
+        self._call, self._program = call, program
+        self._shared = Shared()
+        self.choices: list[int] = []
+        self._get_to_know()
+        self.state = self._come_to([])
+        self._first = self._alone()
+
+    def choose(self, number: int) -> None:
+        """Let a thread make its next step; ValueError for one that cannot go on, or that there is not."""
+        for stand in self.state.stands:
+            if stand.number == number and stand.can_go:
+                self.go_to([*self.choices, number])
+                return
+        self._refuse(number)
+
+    def undo(self) -> None:
+        """Go back by a step; nothing where none was made."""
+        if self.can_undo:
+            self.go_to(self.choices[:-1])
+
+    @property
+    def can_undo(self) -> bool:
+        return len(self.choices) > len(self._first)
+
+    def reset(self) -> None:
+        """Go back to where there is the first choice."""
+        self.go_to(self._first)
+
+    def go_to(self, choices: Sequence[int]) -> None:
+        """Make these steps from the start."""
+        self.state, self.choices = self._come_to(list(choices)), list(choices)
+
+    def _alone(self) -> list[int]:
+        """Let the main thread go on as long as it is the only one: nobody has a choice there."""
+        while len(self.state.stands) == 1 and self.state.stands[0].can_go and not self.state.is_over:
+            self.go_to([*self.choices, self.state.stands[0].number])
+        return self.choices
+
+    def _refuse(self, number: int) -> None:
+        for stand in self.state.stands:
+            if stand.number == number:
+                raise ValueError(f"{stand.name} cannot go on: {stand.tells}")
+        raise ValueError(
+            "the run is over: undo a step, or begin anew" if self.state.is_over else f"there is no thread {number} now"
+        )
+
+    def _get_to_know(self) -> None:
+        """Find out what threads share."""
+        with exclusively(), Simulation(self._program, steps=True, noted=False, shared=self._shared) as simulation:
+            grew = True
+            while grew:
+                grew = False
+                search = Search(1)
+                for _ in range(FEW_RUNS):
+                    simulation.run(search)
+                    stepping = simulation.newest
+                    assert isinstance(stepping, Stepping)
+                    grew |= self._shared.take_growth()
+                    search.analyse(stepping)
+                    if grew or not search.advance():
+                        break
+            simulation.run(InOrder())
+
+    def _come_to(self, choices: list[int]) -> State:
+        led = _Led(choices)
+        with exclusively(), Simulation(self._program, steps=True, shared=self._shared) as simulation:
+            done = simulation.run(led)
+        if self._shared.take_growth():  # what was not known to be shared is: the same steps may lead elsewhere
+            self._get_to_know()
+        run = Run(self._call, done)
+        if led.stands is None:
+            return State(run, (), led.places, True)
+        return State(run, tuple(led.stands), led.places, False)
+
+
+class _Led:
+    """A policy that makes the choices it was given, looks where every thread stands then, and wants no more."""
+
+    preempts = False
+
+    def __init__(self, choices: list[int]) -> None:
+        self._choices = choices
+        self.stands: list[Stand] | None = None
+        self.places: tuple[tuple[str, str], ...] = ()
+
+    def begin(self) -> None:
+        self._made = 0
+
+    def choose(self, threads: Sequence[Any]) -> int:
+        simulator: Stepping = threads[0].simulator
+        self.places = simulator.places_now()
+        if self._made == len(self._choices):
+            self.stands = _stands(simulator, [each.number for each in threads])
+            raise Cut
+        wanted, self._made = self._choices[self._made], self._made + 1
+        for index, each in enumerate(threads):
+            if each.number == wanted:
+                return index
+        raise NotRepeatable(
+            f"thread {wanted} cannot go on at step {self._made}, where it could before: the scenario does not do the "
+            "same when it is run in the same way"
+        )
+
+    def preempt(self, access: int, threads: Sequence[Any]) -> int | None:
+        return None
+
+    def finish(self) -> None:
+        pass
+
+
+def _stands(simulator: Stepping, can_go: list[int]) -> list[Stand]:
+    found = []
+    for task in simulator.tasks:
+        if task.finished:
+            continue
+        assert isinstance(task, Walker)
+        frame: FrameType | None = task.gr_frame or sys._getframe()  # of the one that has just come to its point
+        while frame is not None and not is_learners(frame.f_code.co_filename):
+            frame = frame.f_back
+        variables: list[tuple[str, str]] = []
+        if frame is not None:
+            variables = [(name, short(value)) for name, value in frame.f_locals.items() if short(value)]
+        found.append(
+            Stand(
+                task.number,
+                task.name,
+                task.number in can_go,
+                _next_step(simulator, task) if task.number in can_go else _why_not(task),
+                frame.f_lineno if frame is not None else None,
+                frame.f_code if frame is not None else None,
+                tuple(variables),
+            )
+        )
+    return found
+
+
+def _next_step(simulator: Stepping, task: Walker) -> str:
+    before = task.stands
+    if task.stands_at is not None:
+        site, name = task.stands_at[0], simulator.place_name(*task.stands_at)
+        now = value_now(*task.stands_at)
+        if site.what == "contents":
+            return f"{'changes' if site.kind == 'write' else 'looks at'} {name} ({site.name})"
+        return f"{site.kind}s {name}" + (f", which is {now}" if now else "")
+    if before.kind == "time-out":
+        return f"gives up {before.what}: its time is over"
+    if before.what == "its end":
+        return "ends"
+    lock = getattr(task.primitive, "called", "")
+    if lock and before.what.endswith((".acquire", ".__enter__")):
+        return f"takes {lock}"
+    if lock and before.what.endswith((".release", ".__exit__")):
+        return f"lets go of {lock}"
+    return f"calls {before.what}"
+
+
+def _why_not(task: Walker) -> str:
+    if task.waits is None:
+        return "would only look again at what is as it was" if task.spins else "waits"
+    holder = f", held by {task.waits.holder}" if task.waits.holder and task.waits.on == "lock" else ""
+    return f"waits for {task.waits.what}{holder}"
