@@ -526,3 +526,61 @@ def test_looks_at_a_cpu_clock_split_what_ran():
         ),
         ("sleeping", 0.19, 0.3, ""),
     ]
+
+
+# ---- lifetime -----------------------------------------------------------------------------------------------------
+
+
+class Service:
+    ended = []
+
+    def __init__(self, name):
+        self.name = name
+
+    def __del__(self):
+        self.ended.append(self.name)
+
+
+def in_a_list():
+    services = [Service("list")]
+    services.append(1)
+    assert services[0].name
+
+
+def in_a_dict():
+    services = {"a": Service("dict")}
+    services["b"] = services["a"]
+    assert services.get("a").name
+
+
+def in_a_variable():
+    service = Service("variable")
+
+    def change():
+        nonlocal service
+        service = service or None
+
+    change()
+
+
+@VERBS
+@pytest.mark.parametrize("keep", [in_a_list, in_a_dict, in_a_variable])
+def test_objects_are_freed_when_plain_python_frees_them(verb, keep):
+    def scenario():
+        keep()
+        threading.Event().wait(0.01)
+        return list(Service.ended)
+
+    def in_threads():
+        threads = [threading.Thread(target=keep) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        threading.Event().wait(0.01)
+        return list(Service.ended)
+
+    name = keep.__name__.removeprefix("in_a_")
+    for each, count in ((scenario, 1), (in_threads, 2)):
+        Service.ended.clear()
+        assert verb(each).result() == [name] * count

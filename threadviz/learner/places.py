@@ -6,6 +6,7 @@ these accesses are noted for the time being, each with its place.
 """
 
 import os
+import sys
 import threading
 import weakref
 from collections import Counter as Multiset
@@ -26,6 +27,7 @@ PLAIN = (bool, int, float, str, bytes, None.__class__)
 _IN_ORDER = frozenset(
     ["get_iter", "unpack_sequence", "unpack_ex", "list_extend", "pop", "list", "tuple", "iter", "enumerate", "reversed"]
 )
+FEW = 100  # objects that are looked through at every point; of more, at fewer of them
 _CONTAINERS = (list, dict, set, deque, defaultdict, Multiset, OrderedDict, bytearray)
 
 
@@ -60,10 +62,12 @@ NO_VALUE: Any = type("NoValue", (), {"__slots__": ()})()  # of what is deleted, 
 
 
 class Serials:
-    """Numbers objects in the order in which they are met, and keeps none alive that can be referred to weakly."""
+    """Numbers objects in the order in which they are met, and keeps none alive for longer than until `let_go`."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[int, Any]] = {}
+        self._kept: dict[int, Any] = {}  # what cannot be referred to weakly, as a list, whose id must not be used again
+        self._asked = 0  # to let go
         self._met: Multiset[Any] = Multiset()
 
     @property
@@ -79,11 +83,30 @@ class Serials:
             kept: Any
             try:
                 kept = weakref.ref(thing, lambda _: self._known.pop(key, None))
-            except TypeError:  # as for a list, whose id must not be used again
-                kept = thing
+            except TypeError:
+                kept = None
+                self._kept[key] = thing
             self._met[among] += 1
             known = self._known.setdefault(key, (self._met[among], kept))
         return known[0]
+
+    def let_go(self) -> None:
+        """Forget what nobody else has any more: it would have been freed without us.  Often where it is little."""
+        self._asked += 1
+        if self._kept and self._asked % (1 + len(self._kept) // FEW) == 0:
+            for key in _forgotten(self._kept):
+                self._known.pop(key, None)
+                del self._kept[key]
+
+
+def _forgotten(kept: dict[int, Any]) -> list[int]:
+    """The keys of what nobody else refers to."""
+    return [key for key, thing in list(kept.items()) if sys.getrefcount(thing) <= _ALONE]
+
+
+_ALONE = 0  # how many references are seen there of what nobody else has; measured here, as versions differ
+while not _forgotten({0: [None]}):
+    _ALONE += 1
 
 
 class Place:
@@ -128,6 +151,11 @@ class Places:
         self._only_main: dict[int, bool] = {}  # by the number of what was touched
         self._places: dict[tuple[int, Any], Place] = {}
         self._namesakes = Namesakes()
+
+    def let_go(self) -> None:
+        """Free what the program has done with; threads are at a point where any code may run."""
+        self._instances.let_go()
+        self._holders.let_go()
 
     def before(self, site: Site, thing: Any, key: Any) -> None:
         """Tell the run of an access to what threads may share."""

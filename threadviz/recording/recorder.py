@@ -352,6 +352,8 @@ class Recorder(Engine):
         """Call `attempt` with at most a slice of seconds until it succeeds; False for a time-out, in `seconds`."""
         if self.stopping:  # in the learner's `finally`, whose waits were none of the run's
             self.request_end(track)
+        if not track.quiet:
+            self.let_go()
         began = perf_counter_ns()
         deadline = None if seconds is None else began + round(seconds * 1e9)
         if not track.quiet:

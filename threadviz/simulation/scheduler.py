@@ -154,6 +154,7 @@ class Simulator:
         self._signals: deque[Callable[[], object]] = deque()  # whose handlers the main thread is to call
         self._served = 0  # of them so far
         self.tied = _tied()
+        self.let_go: Callable[[], object] = int  # frees what is kept of the learner's objects; nothing, so far
 
     # ---- who goes on ----
 
@@ -181,6 +182,7 @@ class Simulator:
         """Book a thread's end and say who goes on."""
         if self.stop_now:
             return self.hub
+        self.let_go()
         self.progress += 1
         task.finished = True
         self.alive -= not task.daemon
@@ -196,6 +198,7 @@ class Simulator:
         """A scheduling point: the policy may let another thread go first."""
         task = self.current
         self.check()
+        self.let_go()
         self.progress += 1
         self._turns += 1
         if not self.ready:

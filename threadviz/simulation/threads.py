@@ -12,6 +12,7 @@ from .. import real
 from ..errors import StopRun
 from ..learner.code import call_site, caller, line_at, outside, raised_at, visible
 from ..learner.places import Place
+from ..learner.points import Listener
 from ..stage.engine import Engine
 from ..stage.output import Output
 from ..stage.stand_ins import NOON, pool_module
@@ -143,6 +144,11 @@ class SimulatedThreads(Engine):
 
     def enumerate(self) -> list[threading.Thread]:
         return [task.thread for task in self._simulator.tasks if not task.finished]
+
+    def listener(self) -> Listener:
+        listener = super().listener()
+        self._simulator.let_go = self.let_go
+        return listener
 
     def current_frames(self) -> dict[int, FrameType]:
         here = self._simulator.current

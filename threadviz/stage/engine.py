@@ -31,6 +31,7 @@ class Engine(Notes, Notebook, ABC):
         self.numbers = itertools.count(1)  # of its threads and futures, in order of making
         self.handlers: dict[int, Any] = {}  # of signals, as the run's code has set them
         self.handlers_before: dict[int, Any] = {}
+        self.let_go: Callable[[], object] = int  # frees what is kept of the learner's objects; nothing, so far
         self.excepthook: Callable[[Any], object] = threading.excepthook  # when the run begins
 
     @abstractmethod
@@ -43,7 +44,9 @@ class Engine(Notes, Notebook, ABC):
 
     def listener(self) -> Listener:
         """Who hears of each access in the learner's code."""
-        return Places(self)
+        places = Places(self)
+        self.let_go = places.let_go
+        return places
 
     @abstractmethod
     def signalled(self, number: int, handle: Callable[[], object], frame: FrameType | None) -> None:
