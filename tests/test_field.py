@@ -243,7 +243,7 @@ SCRIPTS = {
     "frames of other threads are theirs": """
         import sys, threading, time
         def nap():
-            time.sleep(0.1)
+            time.sleep(1)
         def wait():
             thread.join()
         thread, waiter = threading.Thread(target=nap), threading.Thread(target=wait)
