@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from ipywidgets.widgets import widget
 
 import threadviz as tv
 from threadviz.notebook import check
@@ -125,7 +126,10 @@ def test_where_that_is_none_gets_one_sentence(where):
 
 
 def test_verdict_shows_itself_with_the_counterexample():
-    data, _ = tv.check(explored.race, 2, expect=2)._repr_mimebundle_()
-    assert data["text/plain"].startswith("not yet: ") and len(data) > 1
+    verdict = tv.check(explored.race, 2, expect=2)
+    data, _ = verdict._repr_mimebundle_()
+    assert data["text/plain"].startswith("not yet: ") and "image/png" in data
+    live = widget._instances[data["application/vnd.jupyter.widget-view+json"]["model_id"]]
+    assert live.said == f"not yet: {verdict.reason}" and live.face["svg"]
     data, _ = tv.check(explored.lock, expect=2)._repr_mimebundle_()
     assert data == {"text/plain": "passed: all 2 interleavings are as expected"}

@@ -6,6 +6,7 @@ from typing import Any
 from ..calls import call_text, check_scenario
 from ..errors import Deadlock, ThreadvizError
 from ..exploration.exploration import explore
+from ..picture.live import LiveTimeline
 from ..run import Run
 from ..story.words import lost_sentences
 from ..texts import counted
@@ -35,18 +36,20 @@ class Verdict:
         self.reason = reason
         self.counterexample = counterexample
 
+    @property
+    def _said(self) -> str:
+        return f"{'passed' if self.passed else 'not yet'}: {self.reason}"
+
     def __repr__(self) -> str:
-        told = [f"{'passed' if self.passed else 'not yet'}: {self.reason}"]
-        if self.counterexample is not None:
-            told.append(self.counterexample.describe())
-        return "\n".join(told)
+        return "\n".join([self._said, *([self.counterexample.describe()] if self.counterexample is not None else [])])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        data: dict[str, Any] = {}
-        about: dict[str, Any] = {}
-        if self.counterexample is not None:
-            data, about = self.counterexample._repr_mimebundle_()
-        return {**data, "text/plain": repr(self)}, about
+        run = self.counterexample
+        if run is None:
+            return {"text/plain": repr(self)}, {}
+        live = LiveTimeline()
+        live.show(run.face() | {"log": ""}, self._said)
+        return live.bundle(run.png(), repr(self))
 
 
 def check(

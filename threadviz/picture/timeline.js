@@ -27,7 +27,7 @@ function render({ model, el }) {
 
   function show() {
     const face = model.get("face");
-    if (!resting && svg()) ghost = { path: outlines(), scale: +svg().dataset.scale }; // of what stood there at rest
+    if (!resting && svg()) ghost = { outlines: outlines(), scale: +svg().dataset.scale }; // of what stood there at rest
     el.style.minHeight = `${el.offsetHeight}px`; // the page does not jump under the slider
     const before = svg() && JSON.stringify(whole());
     view.innerHTML = face.svg ?? "";
@@ -39,11 +39,9 @@ function render({ model, el }) {
     });
     point(null);
     if (svg() && box) zoomTo(before === JSON.stringify(whole()) ? box : whole());
-    if (svg() && ghost?.scale && +svg().dataset.scale) {
-      const shrunk = +svg().dataset.scale / ghost.scale;
-      svg().lastChild.append(shape("path", { class: "tv-ghost", d: ghost.path,
-        transform: `translate(${ORIGIN}) scale(${shrunk} 1) translate(${-ORIGIN})` }));
-    }
+    const shrunk = svg() && svg().dataset.scale / ghost?.scale; // neither, where nothing takes time
+    const transform = `translate(${ORIGIN}) scale(${shrunk} 1) translate(${-ORIGIN})`;
+    if (shrunk && isFinite(shrunk)) svg().lastChild.append(path({ class: "tv-ghost", d: ghost.outlines, transform }));
     log.innerHTML = face.log ?? "";
     summary.textContent = face.summary ?? "";
     text.textContent = face.words ?? "";
@@ -67,13 +65,12 @@ function render({ model, el }) {
     return rects.map(([x, y, w, h]) => `M${x} ${y}h${w}v${h}h-${w}z`).join("");
   }
 
-  function shape(tag, attributes) {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  function path(attributes) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", "path");
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
     return made;
   }
 
-  // Whether the picture is that of the setting.
   function check() {
     clearTimeout(checking);
     if (stop.signal.aborted) return;
@@ -84,7 +81,7 @@ function render({ model, el }) {
     if (isGone()) say("the kernel was restarted: run the cell again", !settled);
     else if (settled) say(model.get("said"), false);
     else checking = setTimeout(() => {
-      say(isGone() ? "" : model.get("running") ? "running…" : "waiting for another cell", true);
+      say(model.get("running") ? "running…" : "waiting for another cell", true);
       checking = setTimeout(check, PATIENCE);
     }, PATIENCE);
   }
@@ -122,7 +119,7 @@ function render({ model, el }) {
 
   function instant(x) {
     view.querySelector(".tv-instant")?.remove();
-    if (x && svg()) svg().append(shape("path", { class: "tv-instant", d: `M${x} 26V${svg().dataset.bottom}` }));
+    if (x && svg()) svg().append(path({ class: "tv-instant", d: `M${x} 26V${svg().dataset.bottom}` }));
     light(x);
   }
 
@@ -178,11 +175,14 @@ function render({ model, el }) {
     event.preventDefault();
   });
 
+  const watchAll = () => Object.keys(model.get("at")).filter((id) => !(id in controls)).forEach(watch);
   model.on("change:face", show);
   model.on("change:said change:bars change:running", check);
+  model.on("change:at", watchAll);
+  bars.innerHTML = model.get("bars"); // without scrolling to it
   show();
   rest();
-  Object.keys(model.get("at")).forEach(watch);
+  watchAll();
 
   // ipywidgets gives the handle of a slider no name, and a click on its track moves it without giving it the focus.
   const naming = new MutationObserver(() => {
