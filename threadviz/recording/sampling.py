@@ -40,7 +40,8 @@ def own_clock() -> int | None:
 
 def own_look() -> Look:
     """What the thread that asks finds of itself."""
-    return Look(real.perf_counter_ns(), real.thread_time_ns(), None)
+    # Not by the class's own `__new__`, which is in no file, and so taken for a line of the learner's to be ended at.
+    return tuple.__new__(Look, (real.perf_counter_ns(), real.thread_time_ns(), None))
 
 
 class Sampler:
