@@ -3,6 +3,7 @@
 import gc
 import importlib
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -382,29 +383,21 @@ def functions():
     return {id(each): (each, each.__code__) for each in gc.get_objects() if type(each) is types.FunctionType}
 
 
-def test_interrupt_keeps_what_was_found_and_puts_everything_back(monkeypatch):
+@pytest.mark.many
+@pytest.mark.parametrize("moment", range(100))
+def test_interrupt_at_any_moment_keeps_what_was_found_and_puts_everything_back(moment):
     before = functions()
-    made = []
-
-    def sometimes_interrupted():
-        made.append(1)
-        if len(made) == 40:
-            raise KeyboardInterrupt
-        return explored.race(4)
-
-    from threadviz.exploration import exploration
-
-    real_run = exploration._Explorer._run
-
-    def run(self, policy):
-        made.append(1)
-        if len(made) == 40:
-            raise KeyboardInterrupt
-        return real_run(self, policy)
-
-    monkeypatch.setattr(exploration._Explorer, "_run", run)
-    found = tv.explore(explored.race, 4)
-    assert not found.complete and found.runs > 20 and "it was stopped" in found.notes[-1]
+    chance = random.Random(moment)
+    timer = threading.Timer(chance.uniform(0, 0.4), signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    try:
+        found = tv.explore(explored.race, 4)
+        assert found.complete or "it was stopped" in found.notes[-1]
+    except KeyboardInterrupt:  # before the first run, or after the last one
+        pass
+    finally:
+        timer.cancel()
+        timer.join()
     assert all(function.__code__ is code for function, code in before.values())
     assert tv.explore(explored.race, 2).outcomes == {1: 4, 2: 2}
 
