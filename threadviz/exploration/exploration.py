@@ -17,7 +17,7 @@ from .search import Search
 
 RESERVED = ("expect", "max_runs", "preemptions")  # explore's own options
 FEW_PREEMPTIONS = (0, 1)  # that are tried before anything else, as most races need no more
-FIRST_RUNS = 100  # at most, for each of these
+FIRST_RUNS = 30  # at most, for each of these
 SIMPLER_RUNS = 1_000  # at most, to find a counterexample with fewer preemptions
 _SHOWN = 12  # outcomes in words
 
