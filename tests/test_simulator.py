@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import copy
+import cProfile
 import functools
 import logging
 import pickle
@@ -903,3 +904,13 @@ def test_thread_named_as_markup_keeps_its_name():
 )
 def test_installed_package_is_not_the_learners_wherever_pip_put_it(tmp_path, folders, learners):
     assert code.is_learners(str(tmp_path.joinpath(*folders, "module.py"))) is learners
+
+
+def test_run_under_the_profiler_comes_to_its_end():
+    profiler = cProfile.Profile()
+    profiler.enable()
+    try:
+        run = tv.simulate(programs.no_race)
+    finally:
+        profiler.disable()
+    assert run.exception() is None and len(profiler.getstats()) > 100

@@ -102,8 +102,8 @@ def _tie(wanted: Tied) -> None:
     if now != wanted:
         if wanted[2] is not loop:
             sys.modules["asyncio.events"]._set_running_loop(wanted[2])
-        if wanted[1] is not profiler:
-            sys.setprofile(wanted[1])
+        if wanted[1] is not profiler and all(each is None or callable(each) for each in (wanted[1], profiler)):
+            sys.setprofile(wanted[1])  # not a profiler written in C, which only it can put in place again
         if wanted[0] is not tracer:
             sys.settrace(wanted[0])
 

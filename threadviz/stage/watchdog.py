@@ -19,6 +19,7 @@ PATIENCE = 5.0  # seconds, real
 LOOKS = 50  # at the progress in that time
 REAL_PATIENCE = 12  # times as much for whoever waits for something real, such as a file lock, and holds up nobody
 BUSY = 0.5  # of the time between two looks spent computing: this one does not wait
+CHECKS = 1000  # turns of a loop, at each of which the interpreter looks whether there is anything to raise
 PERSIST = 0.2  # seconds, real: how soon to ask again when the learner's code swallowed the first request
 
 
@@ -145,10 +146,12 @@ class Target:
         self._os_thread = os_thread
         self._exposed = False
         self._striking = False
+        self._struck = False
 
     def strike(self) -> None:
         self._striking = True
         if self._exposed:
+            self._struck = True
             raise_in(self._os_thread)
         self._striking = False
 
@@ -168,7 +171,11 @@ class Target:
         try:
             while self._striking:
                 real.sleep(0)
-            _set_async_exc(ctypes.c_ulong(self._os_thread), None)
+            if self._struck:
+                self._struck = False
+                # Let it come now.  Taking it back, which the C API offers, leaves CPython looking for it for ever.
+                for _ in range(CHECKS):
+                    pass
         except StopRun:  # that very one
             pass
 
