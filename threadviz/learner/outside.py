@@ -196,8 +196,8 @@ def _of_function(function: FunctionType) -> list[tuple[str, Any]]:
     names = sorted(_names(function.__code__))
     for name in sorted(_globals(function.__code__)):
         value = function.__globals__.get(name)
-        if isinstance(value, ModuleType):
-            found += _of_module(name, value, names)
+        if issubclass(type(value), ModuleType):  # not isinstance, which may run the learner's own code
+            found += _of_module(name, value, names)  # type: ignore[arg-type]
         elif value is not None and _may_hold(value):
             found.append((name, value))
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
