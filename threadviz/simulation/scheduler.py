@@ -169,7 +169,10 @@ class Simulator:
         except StopRun:  # it came between the end of a thread's code and that of its greenlet
             pass
         finally:
-            self.target.shield()
+            try:
+                self.target.shield()
+            except StopRun:  # it came on the way in
+                self.target.shield()
             self.close()
             _tie(self.tied)
             self.ready, self._timers = [], []
@@ -646,7 +649,10 @@ class Simulator:
         except StopRun:  # the watchdog's, before or after it
             pass
         finally:
-            self.target.shield()
+            try:
+                self.target.shield()
+            except StopRun:  # it came on the way in
+                self.target.shield()
         if not task.dead and not task.requests:
             task.throw(StopRun)
 
