@@ -794,7 +794,7 @@ def test_cached_property_is_computed_as_often_as_in_cpython():
 
     times = [1, 1] if sys.version_info < (3, 12) else [2, 2]  # up to CPython 3.11 it has a lock
     assert tv.simulate(program).result() == times
-    assert program() == times
+    assert any(program() == times for _ in range(10))  # real threads may come one after the other
 
 
 @pytest.mark.parametrize("run", [tv.simulate, tv.record])
