@@ -203,6 +203,21 @@ def test_a_search_that_was_given_up_says_so_and_never_that_all_is_well():
         found.assert_holds()
 
 
+def test_verdict_counts_runs_and_interleavings_apart():
+    found = tv.explore(explored.race, 3, expect=3)
+    assert found.verdict == "it can go wrong (90 interleavings, 36 runs, and these are all)"
+
+
+def test_long_run_that_was_cut_off_is_no_proof_that_it_never_ends(monkeypatch):
+    from threadviz.exploration import exploration
+    from threadviz.simulation import stepping
+
+    for module in (stepping, exploration):
+        monkeypatch.setattr(module, "MAX_STEPS", 5)
+    found = tv.explore(explored.race, 3)
+    assert not found.complete and found.notes == ("a run was still going after 5 steps, and may have an end after all",)
+
+
 def test_assert_holds_tells_the_story_and_how_to_run_it_again():
     tv.explore(explored.lock, expect=2).assert_holds()
     with pytest.raises(AssertionError) as caught:

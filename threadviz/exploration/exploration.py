@@ -109,7 +109,8 @@ class Exploration:
     @property
     def verdict(self) -> str:
         """In one sentence."""
-        tried = f"{counted(self.outcomes.total(), self.counts.removesuffix('s'))} tried"
+        # Not "tried": one run stands for a whole class of interleavings, which are counted without being run.
+        tried = f"{counted(self.outcomes.total(), self.counts.removesuffix('s'))}, {counted(self.runs, 'run')}"
         whole = "and these are all" if self.complete else "and there may be more"
         if self._found.simplest is not None:
             return f"it can go wrong ({tried}, {whole})"
@@ -281,6 +282,7 @@ class _Explorer:
         self._bound = preemptions
         self._given_away: set[str] = set()
         self._looked_at_the_clock = False
+        self._left_going = False  # a run was ended that might have come to an end
 
     def explore(self) -> None:
         self._check_repeatable()
@@ -291,6 +293,9 @@ class _Explorer:
         if self._found.complete and self._looked_at_the_clock:
             self._found.complete = False
             self._found.notes.append("the scenario looks at the clock, and what it says is not explored")
+        if self._left_going:
+            self._found.complete = False
+            self._found.notes.append(f"a run was still going after {MAX_STEPS:,} steps, and may have an end after all")
         unseen = {*self._simulation.unseen, *self._given_away}
         if unseen:
             self._found.complete = False
@@ -384,6 +389,7 @@ class _Explorer:
         if isinstance(done.error, Stuck) and not stepping.endless and len(stepping.steps) < MAX_STEPS:
             raise done.error
         self._looked_at_the_clock |= stepping.looked_at_the_clock
+        self._left_going |= isinstance(done.error, Stuck) and not stepping.endless
         self._given_away.update(note for note in stepping.events.notes if "given away" in note)
         return done, stepping
 
