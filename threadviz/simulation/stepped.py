@@ -7,7 +7,6 @@ from typing import Any
 from ..learner.code import is_learners, outside
 from ..learner.places import Places, Site
 from ..learner.points import Listener
-from ..stage.output import Output
 from ..stage.stand_ins import pool_module
 from .locks import Lock, RLock
 from .scheduler import Operation, Task
@@ -105,9 +104,6 @@ class SteppedThreads(SimulatedThreads):
     SimpleQueue = SteppedSimpleQueue
     stepwise = True
     _simulator: Stepping
-
-    def __init__(self, simulator: Stepping, output: Output) -> None:
-        super().__init__(simulator, output)
 
     def listener(self) -> Listener:
         return _Accesses(self._simulator, Places(self) if self._simulator.noted else None)

@@ -191,8 +191,8 @@ class Cut(Exception):  # noqa: N818 - nothing went wrong
 class Stepping(Simulator):
     """One run, step by step.
 
-    One that replays is asked at each access and call, points or not: a schedule needs no knowledge of what turned out
-    to be shared.
+    A policy that replays is asked at each access and call, points or not: a schedule needs no knowledge of what turned
+    out to be shared.
     """
 
     task_class: ClassVar[type[Task]] = Walker
