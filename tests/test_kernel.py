@@ -27,14 +27,14 @@ from tests.conftest import surface
 from threadviz.stage import watchdog
 tv_before = {key: value for key, value in surface().items() if key != "random"}
 tv_probe = str(tv.simulate(programs.race, seed=1).trace)
-tv_threads = threading.active_count()
+tv_threads = threading.enumerate()
 watchdog.PATIENCE = 0.3
 def tv_check():
     after = surface()
     wrong = [str(key) for key, value in tv_before.items() if after.get(key) != value]
     wrong += ["probe"] * (str(tv.simulate(programs.race, seed=1).trace) != tv_probe)
     wrong += ["recorded probe"] * (tv.record(programs.lost_update).result() != 1)
-    wrong += ["threads"] * (threading.active_count() > tv_threads)
+    wrong += [repr(thread) for thread in threading.enumerate() if thread not in tv_threads]
     wrong += ["SIGINT"] * (signal.getsignal(signal.SIGINT) is not tv_sigint)
     wrong += ["SIGALRM"] * (signal.getsignal(signal.SIGALRM) is not tv_sigalrm)
     return wrong

@@ -774,6 +774,35 @@ def test_finalizer_may_put_into_the_queue_that_is_being_put_into():
     assert tv.record(program).result() >= 50
 
 
+def test_finalizer_in_a_thread_of_ours_that_asks_who_it_is_leaves_no_thread_behind():
+    told = set()
+
+    class Ring:
+        def __init__(self):
+            self.ring = self
+
+        def __del__(self):
+            told.add(threading.current_thread().name)
+
+    def make():
+        for _ in range(40):
+            Ring()
+            time.sleep(0.005)
+
+    def scenario():
+        threads = [threading.Thread(target=make, name="maker") for _ in range(3)]
+        programs.run_all(*threads)
+
+    often, before = gc.get_threshold(), threading.enumerate()
+    gc.set_threshold(1)
+    try:
+        while not any(name.startswith("Dummy") for name in told):
+            tv.record(scenario)
+    finally:
+        gc.set_threshold(*often)
+    assert threading.enumerate() == before
+
+
 def test_many_threads_that_start_threads_are_ended_without_an_error():
     def program():
         def start(depth):

@@ -30,6 +30,15 @@ join = threading.Thread.join
 is_alive = threading.Thread.is_alive
 
 
+def forget_own_thread() -> None:
+    """To be called at the end of an OS thread that `threading` has not started.
+
+    The garbage collector may have run a finalizer in it that asked for `threading.current_thread()`: then `threading`
+    keeps a dummy for it, and counts it as alive for ever.
+    """
+    threading._active.pop(get_ident(), None)  # type: ignore[attr-defined]
+
+
 def check_timeout(blocking: bool, timeout: float) -> None:
     """CPython's own errors for the arguments of an `acquire`."""
     allocate_lock().acquire(blocking, timeout)  # a lock of its own, as many threads may ask at once

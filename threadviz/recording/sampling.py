@@ -76,6 +76,7 @@ class Sampler:
                 track.looks.append(Look(real.perf_counter_ns(), computed, line_at(frame) if frame else None))
                 looks += 1
             del frames
+        real.forget_own_thread()
         self._ended.release()
 
 

@@ -121,6 +121,7 @@ class Watchdog:
             if self._is_stuck(real.current_frames().get(watched)):
                 patience = PERSIST
                 self._raise_in(watched)
+        real.forget_own_thread()
         self._ended.release()
 
     def _raise_in(self, watched: int) -> None:
