@@ -236,7 +236,7 @@ def test_button_keeps_the_focus_and_the_outcomes_come_into_view_under_it(page, p
 
 
 @pytest.mark.parametrize(
-    ("chapter", "theme"), [("05_race_conditions", "Light"), ("10_producer_consumer_queue", "Dark")]
+    ("chapter", "theme"), [("06_race_conditions", "Light"), ("11_producer_consumer_queue", "Dark")]
 )
 def test_outputs_of_a_chapter_are_for_everybody_and_no_scrollbar_is_in_them(page, lab, chapter, theme):
     open_notebook(page, lab(f"{chapter}.ipynb"))
