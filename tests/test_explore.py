@@ -209,10 +209,10 @@ def test_verdict_counts_runs_and_interleavings_apart():
 
 
 def test_long_run_that_was_cut_off_is_no_proof_that_it_never_ends(monkeypatch):
-    from threadviz.exploration import exploration
+    from threadviz.exploration import explorer
     from threadviz.simulation import stepping
 
-    for module in (stepping, exploration):
+    for module in (stepping, explorer):
         monkeypatch.setattr(module, "MAX_STEPS", 5)
     found = tv.explore(explored.race, 3)
     assert not found.complete and found.notes == ("a run was still going after 5 steps, and may have an end after all",)

@@ -1,36 +1,19 @@
 """`explore`: run a scenario once for each interleaving that can make a difference, and what came of all of them."""
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..calls import call_text, check_scenario, outcome_text
-from ..errors import NotRepeatable, Stuck, Unseen
+from ..calls import call_text, check_scenario
+from ..errors import Unseen
 from ..run import Run
-from ..schedule import InOrder
 from ..simulation.one_run import Simulation, replay_steps
-from ..simulation.stepping import MAX_STEPS, Step, Stepping
-from ..stage.stage import Finished, exclusively
+from ..stage.stage import exclusively
 from ..texts import counted
-from .search import Search
+from .explorer import Example, Explorer, Found, look_for_a_simpler_one, shown
 
 RESERVED = ("expect", "max_runs", "preemptions")  # explore's own options
-FEW_PREEMPTIONS = (0, 1)  # that are tried before anything else, as most races need no more
-FIRST_RUNS = 30  # at most, for each of these
-SIMPLER_RUNS = 1_000  # at most, to find a counterexample with fewer preemptions
 _SHOWN = 12  # outcomes in words
-
-
-class _Example:
-    """The simplest run so far with one outcome."""
-
-    def __init__(self, done: Finished, preemptions: int, choices: list[int]) -> None:
-        self.schedule = done.schedule
-        self.cost = preemptions, len(choices)
-        self.choices = choices  # the thread of each step
-        self.failed = done.error is not None or done.deadlocked or bool(done.errors)
-        self.value = done.value
 
 
 class Exploration:
@@ -53,7 +36,7 @@ class Exploration:
         What was left out, in a sentence each.
     """
 
-    def __init__(self, call: str, program: partial[Any], found: "_Found") -> None:
+    def __init__(self, call: str, program: partial[Any], found: "Found") -> None:
         self._call, self._program, self._found = call, program, found
         self._examples = found.examples
         self.outcomes = found.outcomes()
@@ -67,7 +50,7 @@ class Exploration:
     def counterexample(self) -> Run | None:
         """The run with the fewest preemptions that does not meet what was expected; None where none was found."""
         if self._counterexample is None and self._found.simplest is not None:
-            _look_for_a_simpler_one(self._program, self._found)
+            look_for_a_simpler_one(self._program, self._found)
             self._counterexample = self._replayed(self._found.simplest)
         return self._counterexample
 
@@ -96,7 +79,7 @@ class Exploration:
         """The verdict, the outcomes, and the simplest counterexample step by step, with the line that replays it."""
         lines = [f"{self._call}: {self.verdict}"]
         for outcome, count in self.outcomes.most_common(_SHOWN):
-            lines.append(f"  {_shown(outcome)}: {counted(count, self.counts.removesuffix('s'))}")
+            lines.append(f"  {shown(outcome)}: {counted(count, self.counts.removesuffix('s'))}")
         if len(self.outcomes) > _SHOWN:
             lines.append(f"  and {len(self.outcomes) - _SHOWN} more outcomes")
         lines += [f"note: {note}" for note in self.notes]
@@ -120,7 +103,7 @@ class Exploration:
             return f"no interleaving raises or stands still ({tried}, {whole})"
         return f"every interleaving is as expected ({tried}, {whole})"
 
-    def _replayed(self, example: _Example) -> Run:
+    def _replayed(self, example: Example) -> Run:
         return Run(self._call, replay_steps(self._program, example.schedule))
 
     def __repr__(self) -> str:
@@ -130,7 +113,7 @@ class Exploration:
         from ..picture.live import LiveTimeline, outcomes_html  # ipywidgets
 
         live, run = LiveTimeline(), self.counterexample
-        counts = [(_shown(outcome), count) for outcome, count in self.outcomes.most_common()]
+        counts = [(shown(outcome), count) for outcome, count in self.outcomes.most_common()]
         face = {} if run is None else run.face() | {"log": ""}
         face |= {"words": self.describe(), "summary": "All this in words"}
         live.show(face, f"{self._call}: {self.verdict}", outcomes_html(counts, self.counts))
@@ -208,7 +191,7 @@ def explore(
         if number is not None and number < least:
             raise ValueError(f"{name} must be {least} or more, not {number!r}")
     program = partial(scenario, *args, **kwargs)
-    found = _Found(expect)
+    found = Found(expect)
     try:
         with exclusively(), Simulation(program, steps=True, noted=False) as simulation:
             if not simulation.seen:
@@ -216,236 +199,8 @@ def explore(
                     f"no access in {call.partition('(')[0]}() can be seen, so nothing would be explored: explore a "
                     "function that is written in Python, in a file or cell of your own"
                 )
-            _Explorer(simulation, found, max_runs, preemptions).explore()
+            Explorer(simulation, found, max_runs, preemptions).explore()
     except KeyboardInterrupt:
         found.complete = False
         found.notes.append("it was stopped: what was found until then is kept")
     return Exploration(call, program, found)
-
-
-def _look_for_a_simpler_one(program: partial[Any], found: "_Found") -> None:
-    with exclusively(), Simulation(program, steps=True, noted=False) as simulation:
-        explorer = _Explorer(simulation, found, SIMPLER_RUNS, None)
-        explorer.get_to_know()
-        explorer.look_for_a_simpler_one()
-
-
-class _Found:
-    """What is known so far."""
-
-    def __init__(self, expect: Any) -> None:
-        self.expect = expect
-        self.complete = False
-        self.notes: list[str] = []
-        self.begin_anew()
-
-    def begin_anew(self) -> None:
-        self.runs = 0
-        self.classes: Counter[Any] = Counter()
-        self.orders: Counter[Any] | None = Counter()  # None where they are too many to count
-        self.examples: dict[Any, _Example] = {}
-        self.simplest: _Example | None = None  # of the runs that do not meet what was expected
-
-    @property
-    def counts(self) -> str:
-        return "interleavings" if self.orders is not None and self.complete else "inequivalent interleavings"
-
-    def outcomes(self) -> Counter[Any]:
-        return self.orders if self.orders is not None and self.complete else self.classes
-
-    def _fails(self, example: _Example) -> bool:
-        """Whether a run does not meet what was expected."""
-        if example.failed or self.expect is None:
-            return example.failed
-        if callable(self.expect):
-            return not self.expect(example.value)
-        return bool(example.value != self.expect)
-
-    def keep(self, done: Finished, preemptions: int, choices: list[int]) -> Any:
-        """Keep a run if it is the simplest with its outcome, or that fails; returns its outcome."""
-        outcome = outcome_of(done)
-        example = _Example(done, preemptions, choices)
-        if (self.simplest is None or example.cost < self.simplest.cost) and self._fails(example):
-            self.simplest = example
-        if outcome not in self.examples or example.cost < self.examples[outcome].cost:
-            self.examples[outcome] = example
-        return outcome
-
-
-class _Explorer:
-    """Makes the runs, on one stage."""
-
-    def __init__(self, simulation: Simulation, found: _Found, max_runs: int, preemptions: int | None) -> None:
-        self._simulation = simulation
-        self._found = found
-        self._max_runs = max_runs
-        self._bound = preemptions
-        self._given_away: set[str] = set()
-        self._looked_at_the_clock = False
-        self._left_going = False  # a run was ended that might have come to an end
-
-    def explore(self) -> None:
-        self._check_repeatable()
-        while not self._all():
-            self._found.begin_anew()  # something turned out to be shared only now
-        shared = self._simulation.shared
-        assert shared is not None
-        if self._found.complete and self._looked_at_the_clock:
-            self._found.complete = False
-            self._found.notes.append("the scenario looks at the clock, and what it says is not explored")
-        if self._left_going:
-            self._found.complete = False
-            self._found.notes.append(f"a run was still going after {MAX_STEPS:,} steps, and may have an end after all")
-        unseen = {*self._simulation.unseen, *self._given_away}
-        if unseen:
-            self._found.complete = False
-            self._found.notes += sorted(unseen)
-
-    def _all(self) -> bool:
-        """Make all runs; False when they are to be made again."""
-        found = self._found
-        self._looked_at_the_clock = False
-        if self._bound is not None:
-            search = Search(self._bound)
-            ended = self._search(search, self._max_runs, counted_in=found.classes)
-            if ended is None:
-                return False
-            found.orders = None
-            found.complete = ended and not search.bound_cut
-            if found.complete:
-                found.orders = found.classes
-            elif ended:
-                found.notes.append(f"only interleavings with at most {counted(self._bound, 'preemption')} were tried")
-            else:
-                self._say_given_up()
-            return True
-        for bound in FEW_PREEMPTIONS:
-            if self._search(Search(bound), min(FIRST_RUNS, self._max_runs)) is None:
-                return False
-            if found.simplest is not None:
-                break
-        found.runs = 0
-        ended = self._search(Search(), self._max_runs, found.classes)
-        if ended is None:
-            return False
-        found.complete = ended
-        if not ended:
-            self._say_given_up()
-        return True
-
-    def look_for_a_simpler_one(self) -> None:
-        """Find a run that fails with fewer preemptions than the simplest so far, if it takes not too long."""
-        left = SIMPLER_RUNS
-        for bound in range(self._found.simplest.cost[0] if self._found.simplest is not None else 0):
-            before = self._found.runs
-            ended = self._search(Search(bound), left)
-            left -= self._found.runs - before
-            if ended is None or left <= 0 or (self._found.simplest and self._found.simplest.cost[0] == bound):
-                break
-
-    def _say_given_up(self) -> None:
-        self._found.notes.append(f"given up after {self._max_runs:,} runs: max_runs= says how many there may be")
-
-    def _search(self, search: Search, most: int, counted_in: Counter[Any] | None = None) -> bool | None:
-        """Make the runs of one search; whether they were all, None when something turned out to be shared only now.
-
-        A search without `counted_in` ends with the first run that fails.
-        """
-        found, shared = self._found, self._simulation.shared
-        assert shared is not None
-        for _ in range(most):
-            done, stepping = self._run(search)
-            found.runs += 1
-            if shared.grew:
-                shared.grew = False
-                return None
-            search.analyse(stepping)
-            if stepping.stop_now != "cut":
-                outcome = found.keep(done, search.preemptions_made(), [step.thread for step in stepping.steps])
-                if counted_in is not None:
-                    counted_in[outcome] += 1
-                    self._count_orders(search, stepping, outcome)
-                elif found.simplest is not None and found.simplest.cost[0] <= (search.preemptions or 0):
-                    return True
-            if not search.advance():
-                return True
-        return False
-
-    def _count_orders(self, search: Search, stepping: Stepping, outcome: Any) -> None:
-        orders = self._found.orders
-        if orders is None or search.preemptions is not None:
-            return
-        cut_short = not stepping.deadlocked and stepping.pending()  # by the program's end, with daemon threads left
-        number = None if cut_short else search.interleavings()
-        if number is None:
-            self._found.orders = None
-        else:
-            orders[outcome] += number
-
-    def _run(self, policy: Any) -> tuple[Finished, Stepping]:
-        done = self._simulation.run(policy)
-        stepping = self._simulation.newest
-        assert isinstance(stepping, Stepping)
-        if isinstance(done.error, Stuck) and not stepping.endless and len(stepping.steps) < MAX_STEPS:
-            raise done.error
-        self._looked_at_the_clock |= stepping.looked_at_the_clock
-        self._left_going |= isinstance(done.error, Stuck) and not stepping.endless
-        self._given_away.update(note for note in stepping.events.notes if "given away" in note)
-        return done, stepping
-
-    def get_to_know(self) -> None:
-        """Find out what is shared, as far as one run of each thread at a time says it."""
-        shared = self._simulation.shared
-        assert shared is not None
-        shared.grew = True
-        while shared.grew:
-            shared.grew = False
-            self._run(InOrder())
-
-    def _check_repeatable(self) -> None:
-        """NotRepeatable where a second run with the same choices differs from the first one."""
-        shared = self._simulation.shared
-        assert shared is not None
-        self._looked_at_the_clock = False
-        made: list[tuple[Any, list[Step]]] = []
-        while len(made) < 2:
-            done, stepping = self._run(InOrder())
-            if shared.grew:
-                shared.grew = False
-                made.clear()
-                continue
-            made.append((outcome_of(done), stepping.steps))
-        (one, steps), (other, again) = made
-        where = next((i for i, (a, b) in enumerate(zip(steps, again, strict=False)) if a.before != b.before), None)
-        if one == other and where is None and len(steps) == len(again):
-            return
-        differ = f"the first one ends with {_shown(one)} and the second one with {_shown(other)}"
-        if one == other:
-            differ = f"they part at step {(where if where is not None else min(len(steps), len(again))) + 1}"
-        raise NotRepeatable(
-            f"two runs with the same choices differ: {differ}; a scenario that is explored must build all that it "
-            "changes itself, and use neither chance nor the clock nor the outside world"
-        )
-
-
-def outcome_of(done: Finished) -> Any:
-    """What a run ended with, as something that can be counted."""
-    if done.deadlocked:
-        return "deadlock"
-    if isinstance(done.error, Stuck):
-        return "never ends"
-    if done.error is not None:
-        return outcome_text(None, done.error)
-    try:
-        hash(done.value)
-    except TypeError:
-        return outcome_text(done.value, None)
-    # Two objects that are equal only when they are the same one are told by what they show of themselves.
-    by_identity = "__eq__" not in {name for cls in type(done.value).__mro__[:-1] for name in vars(cls)}
-    return outcome_text(done.value, None) if by_identity and done.value is not None else done.value
-
-
-def _shown(outcome: Any) -> str:
-    return (
-        outcome if isinstance(outcome, str) and outcome in ("deadlock", "never ends") else outcome_text(outcome, None)
-    )
