@@ -208,6 +208,18 @@ def test_verdict_counts_runs_and_interleavings_apart():
     assert found.verdict == "it can go wrong (90 interleavings, 36 runs, and these are all)"
 
 
+def test_what_takes_long_shows_how_many_runs_were_made_and_nothing_is_left_of_it(monkeypatch, capsys):
+    from threadviz.exploration import progress
+
+    tv.explore(explored.race)
+    assert capsys.readouterr().err == ""  # done before the bar would come
+    monkeypatch.setattr(progress, "PATIENCE", 0)
+    tv.explore(explored.race)
+    shown = capsys.readouterr().err
+    assert "exploring race(threads=2)" in shown and " runs" in shown
+    assert shown.endswith("\r") and not shown.rpartition("\r")[0].rpartition("\r")[2].strip()
+
+
 def test_long_run_that_was_cut_off_is_no_proof_that_it_never_ends(monkeypatch):
     from threadviz.exploration import explorer
     from threadviz.simulation import stepping

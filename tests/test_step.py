@@ -1,6 +1,7 @@
 """The learner is the scheduler: steps, undo, whole lines, goals; and nothing stays in place between two steps."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -129,3 +130,27 @@ def test_every_program_can_be_walked_to_an_end():
                 break
             stepper.choose(going[-1])
         assert stepper.finished, program.__name__
+
+
+def nested_calls():
+    def sauce(dish):
+        return f"sauce for {dish}"
+
+    def cook(pool, dish):
+        return pool.submit(sauce, dish).result()
+
+    with ThreadPoolExecutor(2, thread_name_prefix="cook") as pool:
+        return [order.result() for order in [pool.submit(cook, pool, dish) for dish in ("soup", "fish")]]
+
+
+def test_workers_whose_calls_swallow_every_error_say_what_they_do_next():
+    ui = tv.step(nested_calls)
+    said = []
+    while not ui.finished:
+        stand = next(each for each in ui._walk.state.stands if each.can_go)
+        said.append((stand.name, stand.tells))
+        ui.choose(stand.name)
+    assert said[0] == ("MainThread", "calls ThreadPoolExecutor.submit")
+    assert ("cook_0", "begins the next call of the pool") in said
+    assert "calls Future.set_exception" not in dict(said).values()
+    assert ui.run.exception() is not None and ui.run.deadlock

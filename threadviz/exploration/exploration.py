@@ -11,6 +11,7 @@ from ..simulation.one_run import Simulation, replay_steps
 from ..stage.stage import exclusively
 from ..texts import counted
 from .explorer import Example, Explorer, Found, look_for_a_simpler_one, shown
+from .progress import Progress
 
 RESERVED = ("expect", "max_runs", "preemptions")  # explore's own options
 _SHOWN = 12  # outcomes in words
@@ -50,7 +51,7 @@ class Exploration:
     def counterexample(self) -> Run | None:
         """The run with the fewest preemptions that does not meet what was expected; None where none was found."""
         if self._counterexample is None and self._found.simplest is not None:
-            look_for_a_simpler_one(self._program, self._found)
+            look_for_a_simpler_one(self._call, self._program, self._found)
             self._counterexample = self._replayed(self._found.simplest)
         return self._counterexample
 
@@ -193,13 +194,13 @@ def explore(
     program = partial(scenario, *args, **kwargs)
     found = Found(expect)
     try:
-        with exclusively(), Simulation(program, steps=True, noted=False) as simulation:
+        with exclusively(), Progress(call) as progress, Simulation(program, steps=True, noted=False) as simulation:
             if not simulation.seen:
                 raise Unseen(
                     f"no access in {call.partition('(')[0]}() can be seen, so nothing would be explored: explore a "
                     "function that is written in Python, in a file or cell of your own"
                 )
-            Explorer(simulation, found, max_runs, preemptions).explore()
+            Explorer(simulation, found, max_runs, preemptions, progress).explore()
     except KeyboardInterrupt:
         found.complete = False
         found.notes.append("it was stopped: what was found until then is kept")

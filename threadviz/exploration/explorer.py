@@ -11,6 +11,7 @@ from ..simulation.one_run import Simulation
 from ..simulation.stepping import MAX_STEPS, Step, Stepping
 from ..stage.stage import Finished, exclusively
 from ..texts import counted
+from .progress import Progress
 from .search import Search
 
 FEW_PREEMPTIONS = (0, 1)  # that are tried before anything else, as most races need no more
@@ -74,8 +75,11 @@ class Found:
 class Explorer:
     """Makes the runs, on one stage."""
 
-    def __init__(self, simulation: Simulation, found: Found, max_runs: int, preemptions: int | None) -> None:
+    def __init__(
+        self, simulation: Simulation, found: Found, max_runs: int, preemptions: int | None, progress: Progress
+    ) -> None:
         self._simulation = simulation
+        self._progress = progress
         self._found = found
         self._max_runs = max_runs
         self._bound = preemptions
@@ -155,6 +159,7 @@ class Explorer:
         for _ in range(most):
             done, stepping = self._run(search)
             found.runs += 1
+            self._progress.step()
             if shared.grew:
                 shared.grew = False
                 return None
@@ -244,9 +249,9 @@ def outcome_of(done: Finished) -> Any:
     return outcome_text(done.value, None) if by_identity and done.value is not None else done.value
 
 
-def look_for_a_simpler_one(program: partial[Any], found: "Found") -> None:
-    with exclusively(), Simulation(program, steps=True, noted=False) as simulation:
-        explorer = Explorer(simulation, found, SIMPLER_RUNS, None)
+def look_for_a_simpler_one(call: str, program: partial[Any], found: "Found") -> None:
+    with exclusively(), Progress(call) as progress, Simulation(program, steps=True, noted=False) as simulation:
+        explorer = Explorer(simulation, found, SIMPLER_RUNS, None, progress)
         explorer.get_to_know()
         explorer.look_for_a_simpler_one()
 

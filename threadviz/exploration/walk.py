@@ -203,7 +203,14 @@ def _next_step(simulator: Stepping, task: Walker) -> str:
         return f"takes {lock}"
     if lock and before.what.endswith((".release", ".__exit__")):
         return f"lets go of {lock}"
-    return f"calls {before.what}"
+    return _OF_A_POOL.get(before.what) or f"calls {before.what}"
+
+
+_OF_A_POOL = {  # what the library calls, on a worker, around a call that was submitted
+    "Future.set_running_or_notify_cancel": "begins the next call of the pool",
+    "Future.set_result": "hands in what its call returned",
+    "Future.set_exception": "hands in what its call raised",
+}
 
 
 def _why_not(task: Walker) -> str:

@@ -533,6 +533,8 @@ class Stepping(Simulator):
         return [task for task in self._standing if task.lock is None or not task.lock.taken]
 
     def _next(self, at_a_point: bool = False) -> greenlet:
+        if self.stop_now:  # whoever swallowed the request to end makes no choices
+            self._request_end()
         can = self._can_go_on()
         if self._replay is not None:
             can = [] if at_a_point else [*self._fresh, *can]
