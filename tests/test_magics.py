@@ -97,7 +97,7 @@ def test_seed_is_taken_from_the_line(shell):
 
 
 def test_unknown_option_gets_one_clear_sentence(shell):
-    with refused(UsageError, "%%simulate takes only --seed N, not '--speed 3'"):
+    with refused(UsageError, "%%simulate takes only --seed N or --schedule TEXT, not '--speed 3'"):
         shell.run_cell_magic("simulate", "--speed 3", "pass")
 
 
@@ -141,3 +141,42 @@ def test_what_an_object_of_a_cell_keeps_is_real_afterwards(shell, magic):
     sleep, lock = shell.user_ns["kept"]
     sleep(0.001)
     assert type(lock()) is type(threading.Lock())
+
+
+RACE = """
+lock = threading.Lock()
+counter = 0
+def add():
+    global counter
+    counter += step
+threads = [threading.Thread(target=add) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+counter
+"""
+
+
+def test_cell_is_explored_and_each_run_replayed_by_a_magic(shell):
+    shell.run_cell("import threading\nstep = 1")
+    shell.run_cell_magic("simulate", "", "lock = threading.Lock()")  # which outlives its cell
+    found = shell.run_cell_magic("explore", "--expect 2", RACE)
+    assert found.outcomes == {1: 4, 2: 2} and found.complete
+    assert "counter" not in shell.user_ns
+    line = found.counterexample.replay
+    assert line.startswith("%%simulate --schedule steps ")
+    again = shell.run_cell_magic("simulate", line.removeprefix("%%simulate "), RACE)
+    assert again.describe() == found.counterexample.describe() and again.replay == line
+    repaired = shell.run_cell_magic(
+        "explore", "--expect 2", RACE.replace("    counter += ", "    with lock: counter += ")
+    )
+    assert repaired.outcomes == {2: 2} and repaired.complete and repaired.counterexample is None
+    assert repaired.example(2).result() == 2
+
+
+def test_explored_cell_without_an_outcome_and_options_that_are_none_get_one_sentence(shell):
+    with refused(UsageError, "the last line of an explored cell says what came of it, such as: counter"):
+        shell.run_cell_magic("explore", "", "x = 1")
+    with refused(UsageError, "%%explore takes only --expect and what the last line should be worth, not '2'"):
+        shell.run_cell_magic("explore", "2", RACE)

@@ -35,6 +35,8 @@ class Exploration:
         Whether every outcome that is possible has been seen.
     notes : tuple of str
         What was left out, in a sentence each.
+    replay : str
+        What replays a run of it, where that is no call of the scenario; `{schedule}` stands for the run's schedule.
     """
 
     def __init__(self, call: str, program: partial[Any], found: "Found") -> None:
@@ -45,6 +47,7 @@ class Exploration:
         self.runs = found.runs
         self.complete = found.complete
         self.notes = tuple(found.notes)
+        self.replay = ""
         self._counterexample: Run | None = None
 
     @property
@@ -105,7 +108,10 @@ class Exploration:
         return f"every interleaving is as expected ({tried}, {whole})"
 
     def _replayed(self, example: Example) -> Run:
-        return Run(self._call, replay_steps(self._program, example.schedule))
+        run = Run(self._call, replay_steps(self._program, example.schedule))
+        if self.replay:
+            run.replay = self.replay.format(schedule=run.schedule)
+        return run
 
     def __repr__(self) -> str:
         return self.describe()
