@@ -14,6 +14,9 @@ UNIT := $(BIN)/pytest tests --ignore=tests/browser --numprocesses=auto
 # JupyterLab refuses to run as root, as one is in most containers, without being told so.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# From a cell or a terminal of a notebook somebody has open: what is run by a program is not what they did.
+unexport JPY_SESSION_NAME
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help env lab test test-all test-unit test-whole test-notebooks test-pythons test-browser notebooks lint pins

@@ -35,8 +35,8 @@ MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").as_posix() for path i
 # What is slow to import, or not to be had everywhere, and who may ask for it.
 HEAVY = {
     "greenlet": {"simulation/scheduler", "simulation/stepping"},
-    "ipywidgets": {"notebook/for_real", "notebook/interact", "notebook/step", "picture/live"},
-    "anywidget": {"notebook/step", "picture/live"},
+    "ipywidgets": {"notebook/for_real", "notebook/interact", "notebook/predict", "notebook/step", "picture/live"},
+    "anywidget": {"notebook/predict", "notebook/step", "picture/live"},
     "matplotlib": {"picture/figure", "run"},
     "tqdm": {"exploration/progress"},
 }

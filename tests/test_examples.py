@@ -25,5 +25,11 @@ def test_examples_come_out_as_they_say(name):
 
 def test_there_are_examples_of_what_is_public():
     names = {example.name for name in MODULES for example in examples(importlib.import_module(name))}
-    for wanted in ("verbs.simulate", "verbs.record", "exploration.exploration.explore", "notebook.check.check"):
+    for wanted in (
+        "verbs.simulate",
+        "verbs.record",
+        "exploration.exploration.explore",
+        "notebook.check.check",
+        "notebook.predict.predict",
+    ):
         assert f"threadviz.{wanted}" in names

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .notebook.check import Verdict, check
     from .notebook.interact import interact
     from .notebook.magics import load_ipython_extension
+    from .notebook.predict import predict
+    from .notebook.progress import progress
     from .notebook.step import step
 
 __version__ = "0.1.0"
@@ -46,6 +48,8 @@ __all__ = [
     "explore",
     "interact",
     "load_ipython_extension",
+    "predict",
+    "progress",
     "record",
     "simulate",
     "step",
@@ -60,6 +64,8 @@ _LATER = {
     "Verdict": ".notebook.check",
     "check": ".notebook.check",
     "step": ".notebook.step",
+    "predict": ".notebook.predict",
+    "progress": ".notebook.progress",
     "interact": ".notebook.interact",
     "load_ipython_extension": ".notebook.magics",
 }

@@ -11,6 +11,7 @@ from ..run import Run
 from ..story.words import lost_sentences
 from ..texts import counted
 from ..verbs import simulate
+from .progress import note
 
 RESERVED = ("expect", "where")
 SEEDS = 20  # orders in which `where` is asked, besides the plain one
@@ -102,6 +103,18 @@ def check(
     """
     check_scenario(scenario, "check", RESERVED)
     conditions = _conditions(where)
+    verdict = _verdict(scenario, args, kwargs, expect, conditions)
+    note("exercises", call_text(scenario, args, kwargs).partition("(")[0], verdict.passed)
+    return verdict
+
+
+def _verdict(
+    scenario: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    expect: Any,
+    conditions: list[Where],
+) -> Verdict:
     call = call_text(scenario, args, kwargs)
     try:
         runs = [simulate(scenario, *args, seed=seed, **kwargs) for seed in (None, *range(SEEDS))] if conditions else []

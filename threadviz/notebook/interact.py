@@ -1,6 +1,7 @@
 """`interact`: sliders that run a scenario again at every movement, with its timeline, log and outcome."""
 
 import asyncio
+import html
 import inspect
 import time
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from ..picture.live import LiveTimeline
 from ..run import Run
 from ..verbs import RESERVED, record, simulate
 from .for_real import ForReal, handed_over, running_loop
+from .goals import Goal, check_goal, reaches
+from .progress import note
 
 SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
 PATIENCE = 0.1  # seconds, real: a movement that is always followed by newer ones is drawn after so long
@@ -22,13 +25,16 @@ _LOG_LINES = 100
 _LABEL = 190  # CSS pixels that the name of a control takes at most
 
 
-def interact(scenario: Callable[..., Any], /, **abbreviations: Any) -> "Interaction":
+def interact(scenario: Callable[..., Any], /, *, goal: Goal | None = None, **abbreviations: Any) -> "Interaction":
     """Sliders for a scenario's parameters; every movement simulates it again and redraws its timeline.
 
     Parameters
     ----------
     scenario : callable
         Builds its own state and uses threads; plain Python.
+    goal : pair, optional
+        What is to be reached with the sliders, in words, and a predicate of the Run that says whether it is:
+        `("lose five of eight updates", lambda run: run.result() == 3)`.  Once reached, it stays so.
     **abbreviations
         A control for each parameter, as for `ipywidgets.interact`: `(min, max)`, `(min, max, step)`, a list, a bool
         or a widget.  Parameters without one keep their default.  `cores` is that of `simulate`:
@@ -37,15 +43,17 @@ def interact(scenario: Callable[..., Any], /, **abbreviations: Any) -> "Interact
     Returns
     -------
     Interaction
-        A widget with `.controls` (parameter name to widget, `seed` among them) and `.run`, the newest Run.
+        A widget with `.controls` (parameter name to widget, `seed` among them), `.run`, the newest Run, and `.reached`.
 
     Raises
     ------
     TypeError, ValueError
         In one sentence: what does not fit, where, and how to mend it.
     """
-    check_scenario(scenario, "interact", RESERVED)
-    return Interaction(scenario, _controls(scenario, abbreviations))
+    check_scenario(scenario, "interact", ("goal", *RESERVED))
+    if goal is not None:
+        check_goal(goal)
+    return Interaction(scenario, _controls(scenario, abbreviations), goal)
 
 
 def _controls(scenario: Callable[..., Any], abbreviations: dict[str, Any]) -> dict[str, ipywidgets.ValueWidget]:
@@ -96,10 +104,16 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
     ----------
     controls : dict of str to widget
         Parameter name to its control; `seed` shuffles the order of threads that can go on, 0 leaves it as it is.
+    reached : bool
+        Whether some run has reached the goal.
     """
 
-    def __init__(self, scenario: Callable[..., Any], controls: dict[str, ipywidgets.ValueWidget]) -> None:
+    def __init__(
+        self, scenario: Callable[..., Any], controls: dict[str, ipywidgets.ValueWidget], goal: Goal | None
+    ) -> None:
         self._scenario = scenario
+        self._goal = goal
+        self.reached = False
         self._home = running_loop()
         self._waiting: asyncio.TimerHandle | None = None
         self._draw_by = 0.0
@@ -116,7 +130,8 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         seen = [control for control in self.controls.values() if isinstance(control, ipywidgets.DOMWidget)]
         _align(seen)
         rows = ipywidgets.HBox(seen, layout={"flex_flow": "row wrap", "max_width": "100%"})
-        super().__init__([rows, self._live, self.for_real])
+        self._aim = ipywidgets.HTML()
+        super().__init__([*([self._aim] if goal is not None else []), rows, self._live, self.for_real])
         self.add_class("threadviz-interact")
         for control in self.controls.values():
             control.observe(self._moved, "value")
@@ -197,11 +212,30 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
     def _show(self, run: Run) -> None:
         self._run = run
         self.draws += 1
-        self._live.show(run.face(), "" if run.outcome == "None" else f"outcome: {run.outcome}")
+        said = [] if run.outcome == "None" else [f"outcome: {run.outcome}"]
+        if self._goal is not None:
+            said += self._compared(run, self._goal)
+        self._live.show(run.face(), " – ".join(said))
+
+    def _compared(self, run: Run, goal: Goal) -> list[str]:
+        """Say what a run has to do with the goal, which stays reached."""
+        said = []
+        try:
+            if reaches(run, goal):
+                said = ["the goal is reached!"]
+                if not self.reached and self.draws > 1:  # by a movement
+                    note("goals", f"{getattr(self._scenario, '__name__', 'scenario')}: {goal[0]}", True)
+                self.reached = True
+        except ValueError as error:
+            said = [str(error)]
+        self._aim.value = f"<b>Goal: {html.escape(goal[0])}{' – reached!' if self.reached else ''}</b>"
+        return said
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         run = self.run
         text = run.describe() + (f"\n{_log_text(run)}" if run.log else "")
+        if self._goal is not None:
+            text = f"Goal: {self._goal[0]}\n{text}"
         return self._live.bundle(run.png(), text, self)
 
 

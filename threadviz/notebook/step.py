@@ -17,12 +17,12 @@ from ..exploration.exploration import explore
 from ..exploration.walk import Walk
 from ..picture.live import LiveTimeline
 from ..run import Run
+from .goals import Goal, check_goal, reaches
+from .progress import note
 
 RESERVED = ("goal",)
 _HERE = Path(__file__).parent
 _AROUND = 200  # lines of a function that are shown at most
-
-Goal = tuple[str, Callable[[Run], object]]
 
 
 def step(scenario: Callable[..., Any], /, *args: Any, goal: Goal | None = None, **kwargs: Any) -> "Stepper":
@@ -47,8 +47,8 @@ def step(scenario: Callable[..., Any], /, *args: Any, goal: Goal | None = None, 
         As for `explore`.
     """
     check_scenario(scenario, "step", RESERVED)
-    if goal is not None and not (isinstance(goal, tuple) and len(goal) == 2 and callable(goal[1])):
-        raise TypeError(f"goal must be a sentence and a function of a run, not {goal!r}")
+    if goal is not None:
+        check_goal(goal)
     call = call_text(scenario, args, kwargs)
     return Stepper(call, partial(scenario, *args, **kwargs), goal)
 
@@ -73,6 +73,7 @@ class Stepper(ipywidgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, call: str, program: partial[Any], goal: Goal | None) -> None:
+        self._name = call.partition("(")[0]
         self._program = program
         self._goal = goal
         self._walk = Walk(call, program)
@@ -95,7 +96,10 @@ class Stepper(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def reached(self) -> bool:
-        return self.finished and self._meets(self.run)
+        try:
+            return self.finished and self._goal is not None and reaches(self.run, self._goal)
+        except ValueError:  # which is said where the end is shown
+            return False
 
     def choose(self, thread_name: str) -> None:
         """Let a thread make its next step; ValueError where it cannot."""
@@ -104,6 +108,8 @@ class Stepper(ipywidgets.VBox):  # type: ignore[misc]
             raise ValueError(f"there is no thread {thread_name!r} now; there is {', '.join(numbers) or 'none'}")
         self._walk.choose(numbers[thread_name])
         self._show()
+        if self._goal is not None and self.reached:  # by hand, and not by "show me"
+            note("goals", f"{self._name}: {self._goal[0]}", True)
 
     def choose_line(self, thread_name: str) -> None:
         """Let a thread go on until it stands in another line, or cannot go on."""
@@ -137,14 +143,6 @@ class Stepper(ipywidgets.VBox):  # type: ignore[misc]
         self._walk.go_to(here)
         self._show("no run of this program reaches that" if found.complete else "no such run was found")
 
-    def _meets(self, run: Run) -> bool:
-        if self._goal is None:
-            return False
-        try:
-            return bool(self._goal[1](run))
-        except Exception:  # a goal asks for the result of a run that has none
-            return False
-
     def _line_of(self, thread_name: str) -> int:
         for stand in self._walk.state.stands:
             if stand.name == thread_name and stand.can_go:
@@ -173,7 +171,11 @@ class Stepper(ipywidgets.VBox):  # type: ignore[misc]
         if not said and state.is_over:
             said = f"the end: {state.run.outcome}"
             if self._goal is not None:
-                said += " – reached!" if self.reached else " – not reached yet: undo, or begin anew"
+                try:
+                    is_reached = reaches(state.run, self._goal)
+                    said += " – reached!" if is_reached else " – not reached yet: undo, or begin anew"
+                except ValueError as error:
+                    said += f"; {error}"
         self._panel.state = {
             "goal": self._goal[0] if self._goal is not None else "",
             "said": said,

@@ -1,0 +1,337 @@
+"""tv.predict: nothing of the run before the answer, tolerant comparing, and one sentence on what came."""
+
+import asyncio
+import base64
+import json
+import threading
+import time
+
+import pytest
+from ipywidgets.widgets import widget
+
+import threadviz as tv
+from threadviz.notebook import predict as module
+
+from . import explored, programs
+from .refused import refused
+
+
+def race(workers=2):
+    return programs.race(workers, None, 0.1)
+
+
+def shops():
+    """Three threads that end in another order than they began, and a line that never comes."""
+
+    def fetch(name, seconds):
+        time.sleep(seconds)
+        print(f"{name}: here")
+
+    threads = [threading.Thread(target=fetch, args=each) for each in (("film", 3), ("song", 1), ("book", 2))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def fails():
+    raise ValueError("no such shop")
+
+
+def everything_known(ui):
+    """All that the page and a stored notebook have of a widget."""
+    models = [each.get_state() for each in (ui, *ui.children)]
+    return repr(models) + repr(ui._repr_mimebundle_())
+
+
+def test_nothing_of_the_run_is_there_before_the_answer(monkeypatch):
+    runs = []
+    monkeypatch.setattr(module, "simulate", lambda *args, **kwargs: runs.append(1) or tv.simulate(*args, **kwargs))
+    ui = tv.predict("Eight workers. What is the value at the end?", race, 8)
+    bundle, _ = ui._repr_mimebundle_()
+    assert runs == [] and ui.run is None and ui.right is None
+    assert "<svg" not in everything_known(ui) and "image/png" not in bundle
+    assert bundle["text/plain"] == (
+        "Predict: Eight workers. What is the value at the end?\nRun this cell to answer; then the program runs."
+    )
+    ui.answer(8)
+    assert runs == [1] and ui.run.result() == 1 and ui.right is False
+    assert ui.said == "Not so: you said 8, and it returns 1."
+    bundle, _ = ui._repr_mimebundle_()
+    assert ui.said in bundle["text/plain"] and base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert "<svg" in ui._live.face["svg"] and ui._panel.state["right"] is False
+
+
+@pytest.mark.parametrize("said", [1, 1.0, "1", " 1 ", "1.0", "1,0", "+1"])
+def test_number_is_right_however_it_is_written(said):
+    ui = tv.predict("What is it?", race, 8)
+    ui.answer(said)
+    assert ui.right and ui.said == "Right: it returns 1."
+
+
+@pytest.mark.parametrize(
+    ("value", "right", "wrong"),
+    [
+        ("paid", ["paid", "'paid'", " Paid. "], ["sent", "", "1"]),
+        ([1, 2], ["[1, 2]", "1, 2", (1, 2), [1.0, 2]], ["2, 1", "1", "[1]", 1]),
+        (["film", "book"], ["film, book", "['film', 'book']"], ["book, film"]),
+        (0.5, ["0.5", "0,5", ".5", 0.5, "5e-1"], ["0.6", "05"]),
+        (True, ["yes", "True", True], ["no", "1", 1]),
+        (1, ["1"], ["True", True, "yes"]),
+        (None, ["None", None], ["0", "", "never ends"]),
+        ({"a": 1}, ["{'a': 1}"], ["a", "1"]),
+        (0.1 + 0.2, ["0.3"], ["0.31"]),
+    ],
+)
+def test_values_are_compared_and_not_their_spelling(value, right, wrong):
+    for said, is_right in [*((each, True) for each in right), *((each, False) for each in wrong if each != "")]:
+        ui = tv.predict("What is it?", lambda: value)
+        ui.answer(said)
+        assert ui.right is is_right, said
+
+
+@pytest.mark.parametrize("said", ["2", 2, "2 s", "2s", "2.05", "2 seconds", "2000 ms", "2,0 sec"])
+def test_duration_is_right_within_its_tolerance(said):
+    ui = tv.predict("How long?", sleeper, ask="duration")
+    ui.answer(said)
+    assert ui.right and ui.said == "Right: it takes 2 s."
+
+
+def sleeper():
+    time.sleep(2)
+
+
+@pytest.mark.parametrize("said", ["3", "1.8", "2 ms", "2 minutes", "never ends"])
+def test_other_duration_is_wrong(said):
+    ui = tv.predict("How long?", sleeper, ask="duration")
+    ui.answer(said)
+    assert ui.right is False and ui.said == f"Not so: you said {said}, and it takes 2 s."
+
+
+def test_what_is_no_duration_does_not_count():
+    ui = tv.predict("How long?", sleeper, ask="duration")
+    for said in ("long", "", "1.2.3", "-1"):
+        with pytest.raises(ValueError):
+            ui.answer(said)
+    assert ui.run is None
+    ui._pressed(None, {"answer": "long"}, [])
+    assert ui._panel.state["said"] == "'long' is no duration: write seconds, such as 2 or 0.5, or 'never ends'"
+
+
+@pytest.mark.parametrize("said", ["never ends", "It never ends.", "deadlock", "hangs", "never"])
+@pytest.mark.parametrize("ask", ["result", "duration"])
+def test_deadlock_is_that_it_never_ends(said, ask):
+    ui = tv.predict("And now?", programs.two_locks, ask=ask)
+    ui.answer(said)
+    assert ui.right and ui.said.startswith("Right: it never ends (deadlock, nobody can go on: ")
+
+
+def test_whoever_awaits_an_end_of_what_has_none_is_wrong():
+    for ask in ("result", "duration"):
+        ui = tv.predict("And now?", programs.two_locks, ask=ask)
+        ui.answer("2")
+        assert ui.right is False and ui.said.startswith("Not so: you said 2, and it never ends")
+    ui = tv.predict("And now?", lambda: "never ends, says nobody")
+    ui.answer("never ends")
+    assert ui.right is False
+
+
+@pytest.mark.parametrize("said", ["ValueError", "raises ValueError", "it raises ValueError", "an error"])
+def test_exception_is_predicted_by_its_name(said):
+    ui = tv.predict("And now?", fails)
+    ui.answer(said)
+    assert ui.right and ui.said == "Right: it raises ValueError: no such shop."
+
+
+def test_order_is_that_of_what_is_printed_and_leaves_out_what_never_comes():
+    ui = tv.predict("In which order?", shops, ask="order", options=["song", "book", "film", "ship"])
+    assert ui._panel.asked["options"] == ["book", "film", "ship", "song"]  # which gives nothing away
+    ui.answer(["song", "book", "film"])
+    assert ui.right and ui.said == "Right: the order is song → book → film; “ship” never comes."
+    ui.answer(["film", "song", "book"])
+    assert ui.right is False and ui.said.startswith("Not so: you said film → song → book, and the order is")
+    with pytest.raises(ValueError, match="put these in order: book, film, ship, song"):
+        ui.answer(["train"])
+
+
+def test_whole_line_goes_before_a_part_of_one():
+    def lines():
+        print("done with that")
+        print("all")
+        print("done")
+
+    ui = tv.predict("In which order?", lines, ask="order", options=["done", "all"])
+    ui.answer(["all", "done"])
+    assert ui.right
+
+
+def test_question_may_ask_the_run_whatever_it_likes():
+    ui = tv.predict("How many lanes?", race, 3, ask=lambda run: len(run.trace.lanes))
+    ui.answer("4")
+    assert ui.right and ui.said == "Right: the answer is 4."
+    ui = tv.predict("Does anybody sleep?", race, ask=lambda run: bool(run.facts.slept), options=["no", "yes"])
+    ui.answer("yes")
+    assert ui.right and ui.said == "Right: the answer is yes."
+
+
+def test_question_that_raises_costs_one_sentence():
+    ui = tv.predict("How many?", race, ask=lambda run: run.nothing)
+    ui._pressed(None, {"answer": "4"}, [])
+    said = ui._panel.state["said"]
+    assert said.startswith("the run does not answer this question: AttributeError: ") and "\n" not in said
+
+
+def test_options_are_choices_and_nothing_else_is_an_answer():
+    ui = tv.predict("What is it?", race, 8, options=[1, 4, 8, "never ends"])
+    assert ui._panel.asked == {
+        "question": "What is it?",
+        "kind": "choice",
+        "options": ["1", "4", "8", "never ends"],
+        "hint": "",
+    }
+    with pytest.raises(ValueError, match="2 is none of the options: 1, 4, 8, never ends"):
+        ui.answer(2)
+    ui._pressed(None, {"chosen": []}, [])
+    assert ui._panel.state["said"] == "choose your prediction first" and ui.run is None
+    ui._pressed(None, {"chosen": [0]}, [])
+    assert ui.right
+    dead = tv.predict("What is it?", programs.two_locks, options=[1, "deadlock"])
+    dead.answer("deadlock")
+    assert dead.right
+
+
+def test_durations_to_choose_from_have_their_unit():
+    ui = tv.predict("How long?", sleeper, ask="duration", options=[1, 2.0, "never ends"])
+    assert ui._panel.asked["options"] == ["1 s", "2.0 s", "never ends"]
+    ui.answer(2)
+    assert ui.right
+
+
+def test_mind_may_be_changed_and_the_first_prediction_counts():
+    ui = tv.predict("What is it?", race, 8)
+    ui.answer(8)
+    run = ui.run
+    ui.answer(1)
+    assert ui.right and ui.run is run
+    assert ui.said == "Right: it returns 1. What counts is your first prediction, 8."
+
+
+def test_options_of_simulate_are_passed_on():
+    def works():
+        threads = [threading.Thread(target=tv.work, args=(1,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    ui = tv.predict("How long, on two cores?", works, ask="duration", cores=2)
+    ui.answer(1)
+    assert ui.right
+
+
+@pytest.mark.parametrize(
+    ("error", "arguments", "options", "text"),
+    [
+        (
+            TypeError,
+            (race, race),
+            {},
+            'predict needs a question in words first: tv.predict("What does it return?", race)',
+        ),
+        (
+            TypeError,
+            ("What?", 3),
+            {},
+            "predict needs a function to call, not int: write tv.predict(race), without calling race yourself",
+        ),
+        (
+            TypeError,
+            ("What?", race),
+            {"ask": "time"},
+            "ask must be 'result', 'duration', 'order' or a function of a run, not 'time'",
+        ),
+        (
+            TypeError,
+            ("What?", race),
+            {"ask": "order"},
+            'ask="order" needs options: lines of what is printed, or parts of them, to be put in order',
+        ),
+        (
+            TypeError,
+            ("What?", race),
+            {"ask": "order", "options": [1, 2]},
+            "the options of an order must be texts, lines or parts of lines, not [1, 2]",
+        ),
+        (TypeError, ("What?", race), {"options": [1]}, "options must be a list of two or more answers, not [1]"),
+        (TypeError, ("What?", race), {"options": "ab"}, "options must be a list of two or more answers, not 'ab'"),
+        (ValueError, ("What?", race), {"options": [1, "1"]}, "two of the options are the same: 1, 1"),
+        (
+            ValueError,
+            ("What?", race),
+            {"ask": "duration", "options": [1, "long"]},
+            "'long' is no duration: write seconds, such as 2 or 0.5, or 'never ends'",
+        ),
+        (TypeError, ("What?", race, 1, 2), {}, "too many positional arguments"),
+        (
+            ValueError,
+            ("What?", lambda ask: ask),
+            {},
+            "<lambda>() has a parameter 'ask', which is an option of tv.predict; give it another name",
+        ),
+    ],
+)
+def test_what_does_not_fit_gets_one_sentence(error, arguments, options, text):
+    with refused(error, text):
+        tv.predict(*arguments, **options)
+
+
+def test_scenario_that_is_refused_gets_its_sentence_in_the_widget():
+    guard = threading.Lock()
+
+    def scenario():
+        with guard:
+            return 1
+
+    ui = tv.predict("What is it?", scenario)
+    ui._pressed(None, {"answer": "1"}, [])
+    assert ui._panel.state["said"].startswith("guard is a Lock made outside scenario()") and ui.run is None
+
+
+def test_messages_that_make_no_sense_change_nothing():
+    ui = tv.predict("What is it?", race, options=[1, 2])
+    for message in ({}, {"answer": 3}, {"chosen": [9]}, {"chosen": "ab"}, {"answer": "1"}, {"press": "undo"}):
+        ui._pressed(None, message, [])
+    assert ui.run is None
+
+
+def test_stopped_run_is_no_prediction(monkeypatch):
+    def stopped():
+        raise KeyboardInterrupt
+
+    ui = tv.predict("What is it?", race)
+    monkeypatch.setattr(ui, "_simulated", stopped)
+    ui._pressed(None, {"answer": "1"}, [])
+    assert ui._panel.state["said"] == "stopped; predict again to run it" and ui.right is None
+
+
+def test_answer_that_comes_in_another_thread_is_left_to_the_cells_own():
+    async def answered():
+        ui = tv.predict("What is it?", race, 8)
+        where = []
+        ui._simulated = lambda: where.append(threading.current_thread()) or tv.simulate(race, 8)
+        other = threading.Thread(target=ui._pressed, args=(None, {"answer": "1"}, []))
+        other.start()
+        other.join()
+        await asyncio.sleep(0.05)
+        return ui, where
+
+    ui, where = asyncio.run(answered())
+    assert ui.right and where == [threading.main_thread()]
+
+
+def test_nothing_is_left_behind():
+    before = explored.Box.add.__code__, threading.Lock
+    ui = tv.predict("What is it?", explored.race, 2)
+    ui.answer(2)
+    assert (explored.Box.add.__code__, threading.Lock) == before
+    assert json.dumps(ui._panel.state) and widget._instances

@@ -1,0 +1,243 @@
+"""`predict`: the learner says what a program will do, and only then it runs."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from ..calls import call_text, check_scenario, short
+from ..errors import ThreadvizError
+from ..picture.live import LiveTimeline
+from ..run import Run
+from ..texts import error_text
+from ..verbs import RESERVED as SIMULATES
+from ..verbs import simulate
+from .answers import NEVER, TOLERANCE, Ask, Truth, arrows, is_never, read_seconds, truth_of
+from .for_real import handed_over, running_loop
+from .progress import note, score
+
+RESERVED = ("question", "ask", "options", *SIMULATES)
+_KINDS = ("result", "duration", "order")
+_HERE = Path(__file__).parent
+
+
+def predict(
+    question: str,
+    scenario: Callable[..., Any],
+    /,
+    *args: Any,
+    ask: Ask = "result",
+    options: Sequence[object] | None = None,
+    **kwargs: Any,
+) -> "Prediction":
+    """Ask what a scenario will do: it runs once there is a prediction, and its run says whether that was right.
+
+    Nothing of the run is in the notebook before.  The first prediction counts; others may be tried after it.
+
+    Parameters
+    ----------
+    question : str
+        What is to be predicted, in words; `code` in backticks.
+    scenario : callable
+        Builds its own state and uses threads; plain Python.  Called with the other arguments, on the virtual clock;
+        `seed`, `schedule` and `cores` are those of `simulate`.
+    ask : {"result", "duration", "order"} or callable, optional
+        What is compared: the value that the scenario returns; its duration in seconds, virtual, within 5 percent; the
+        order in which `options` come in what is printed and logged; or what this function of the Run returns:
+        `ask=lambda run: len(run.trace.lanes)`.  "never ends" is right for a result or a duration where the run
+        stands still for ever or has no end, and the name of an exception where the scenario raises it.
+    options : sequence, optional
+        The answers to choose from, or, for an order, lines or parts of lines; they are shown sorted, and those that
+        never come are to be left out.  Without them the answer is typed in: `2` is as good as `2.0`.
+
+    Returns
+    -------
+    Prediction
+        A widget with `.answer(value)`, `.right` and `.run`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        In one sentence: what does not fit, and how to mend it.
+
+    Examples
+    --------
+    >>> import threading, time
+    >>> def nap():
+    ...     sleepers = [threading.Thread(target=time.sleep, args=(2,)) for _ in range(3)]
+    ...     for sleeper in sleepers:
+    ...         sleeper.start()
+    ...     for sleeper in sleepers:
+    ...         sleeper.join()
+    >>> ui = predict("Three threads sleep for two seconds each. How long does it take?", nap, ask="duration")
+    >>> ui.run is None
+    True
+    >>> ui.answer("6 s")
+    >>> print(ui.said)
+    Not so: you said 6 s, and it takes 2 s.
+    """
+    if not isinstance(question, str) or not question.strip():
+        raise TypeError('predict needs a question in words first: tv.predict("What does it return?", race)')
+    check_scenario(scenario, "predict", RESERVED)
+    if not (callable(ask) or ask in _KINDS):
+        raise TypeError(f"ask must be {', '.join(map(repr, _KINDS))} or a function of a run, not {ask!r}")
+    choices = _choices(ask, options)
+    made = {key: kwargs.pop(key) for key in SIMULATES if key in kwargs}
+    # one sentence now, and not after the answer, for arguments that do not fit
+    name = call_text(scenario, args, kwargs).partition("(")[0]
+    return Prediction(question.strip(), name, partial(simulate, scenario, *args, **made, **kwargs), ask, choices)
+
+
+def _choices(ask: Ask, options: Sequence[object] | None) -> list[Any]:
+    if options is None:
+        if ask == "order":
+            raise TypeError('ask="order" needs options: lines of what is printed, or parts of them, to be put in order')
+        return []
+    if isinstance(options, str) or not isinstance(options, Sequence) or len(options) < 2:
+        raise TypeError(f"options must be a list of two or more answers, not {options!r}")
+    if ask == "order" and not all(isinstance(each, str) for each in options):
+        raise TypeError(f"the options of an order must be texts, lines or parts of lines, not {options!r}")
+    labels = [_label(ask, each) for each in options]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"two of the options are the same: {', '.join(labels)}")
+    # In the order in which somebody wrote them down they might be the answer.
+    return sorted(options) if ask == "order" else list(options)
+
+
+def _label(ask: Ask, option: object) -> str:
+    """An option as it is shown; ValueError where it is no answer to the question."""
+    if ask == "duration" and not is_never(option):
+        read_seconds(option)
+        return option if isinstance(option, str) else f"{option} s"
+    return option if isinstance(option, str) else short(option)
+
+
+class _Panel(anywidget.AnyWidget):
+    """The question and a form for the answer, which comes back as a message."""
+
+    _esm = (_HERE / "predict.js").read_text(encoding="utf-8")
+    _css = (_HERE / "predict.css").read_text(encoding="utf-8")
+    asked = traitlets.Dict().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+
+
+class Prediction(ipywidgets.VBox):  # type: ignore[misc]
+    """A question; after the answer also the run, and whether the answer was right.
+
+    Attributes
+    ----------
+    right : bool or None
+        Whether the newest prediction is right; None before there is one.
+    run : Run or None
+        The run; None before there is a prediction.
+    said : str
+        What came of the newest prediction, in a sentence.
+    """
+
+    def __init__(self, question: str, name: str, simulated: Callable[[], Run], ask: Ask, options: list[Any]) -> None:
+        self._question, self._name, self._simulated = question, name, simulated
+        self._ask, self._options = ask, options
+        self._labels = [_label(ask, each) for each in options]
+        self._truth: Truth | None = None
+        self._first: str | None = None
+        self._home = running_loop()
+        self.run: Run | None = None
+        self.right: bool | None = None
+        self.said = ""
+        self._panel = _Panel(asked=self._asked(), state={"said": "", "right": None})
+        self._panel.on_msg(self._pressed)
+        self._live = LiveTimeline()
+        super().__init__([self._panel, self._live])
+        self.add_class("threadviz-predict")
+
+    def answer(self, value: object) -> None:
+        """Predict `value`; of options, one of them, and for an order a list of them.
+
+        Raises
+        ------
+        ValueError, TypeError
+            In one sentence, for what is no answer to the question: it does not count.
+        """
+        said = self._read(value)
+        if self._truth is None:
+            run = self._simulated()
+            try:
+                self._truth = truth_of(run, self._ask, self._options)
+            except Exception as error:  # what asks is the chapter's own code
+                raise ValueError(f"the run does not answer this question: {error_text(error)}") from error
+            self.run = run
+        self.right = self._truth.matches(value)
+        again = "" if self._first is None else f" What counts is your first prediction, {self._first}."
+        if self._first is None:
+            self._first = said
+            note("predictions", f"{self._name}: {self._question}", self.right)
+        came = self._truth.words
+        self.said = (f"Right: {came}." if self.right else f"Not so: you said {said}, and {came}.") + again
+        self._show()
+
+    def _read(self, value: object) -> str:
+        """The answer in words; raises where it is none."""
+        if self._ask == "order":
+            if not isinstance(value, list | tuple) or any(each not in self._options for each in value):
+                raise ValueError(f"put these in order: {', '.join(self._labels)}")
+            return arrows(value) or "none of them"
+        if self._options:
+            if value not in self._options:
+                raise ValueError(f"{value!r} is none of the options: {', '.join(self._labels)}")
+            return self._labels[self._options.index(value)]
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("write your prediction first")
+        if self._ask == "duration" and not is_never(value):
+            read_seconds(value)
+        return value.strip() if isinstance(value, str) else short(value)
+
+    def _pressed(self, _widget: object, message: dict[str, Any], _buffers: object) -> None:
+        if handed_over(self._home, partial(self._pressed, _widget, message, _buffers)):
+            return
+        try:
+            match message:
+                case {"answer": str(text)} if not self._options:
+                    self.answer(text)
+                case {"chosen": [int(index)]} if self._options and self._ask != "order":
+                    self.answer(self._options[index])
+                case {"chosen": list(indices)} if self._ask == "order":
+                    self.answer([self._options[index] for index in indices])
+                case {"chosen": _}:
+                    self._tell("choose your prediction first")
+        except KeyboardInterrupt:
+            self._tell("stopped; predict again to run it")
+        except (ThreadvizError, TypeError, ValueError, IndexError) as error:
+            self._tell(str(error))
+
+    def _tell(self, said: str) -> None:
+        """Say what is wrong with an answer; what is the same as before is to be heard again."""
+        count = self._panel.state.get("count", 0) + 1
+        self._panel.state = {"said": said, "right": None, "count": count, "again": self._first is not None}
+
+    def _show(self) -> None:
+        assert self.run is not None
+        self._tell(self.said)
+        self._panel.state = self._panel.state | {"right": self.right, "score": score()}
+        self._live.show(self.run.face())
+
+    def _asked(self) -> dict[str, Any]:
+        percent = f"{TOLERANCE:.0%}".replace("%", " percent")
+        hint = {
+            "duration": f"in seconds, within {percent}; or: {NEVER}",
+            "order": "press them in the order in which they come; leave out what never comes",
+        }.get(str(self._ask), f"a number or a word; or: {NEVER}" if self._ask == "result" else "a number or a word")
+        kind = "order" if self._ask == "order" else "choice" if self._options else "text"
+        hint = "" if kind == "choice" else hint
+        return {"question": self._question, "kind": kind, "options": self._labels, "hint": hint}
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        told = [f"Predict: {self._question}"]
+        if self._labels:
+            told.append(f"Choose: {' | '.join(self._labels)}")
+        if self.run is None:
+            return self._live.bundle(None, "\n".join([*told, "Run this cell to answer; then the program runs."]), self)
+        return self._live.bundle(self.run.png(), "\n".join([*told, self.said, self.run.describe()]), self)

@@ -1,0 +1,246 @@
+"""What a learner has done so far, chapter by chapter, kept in one small file beside the notebooks.
+
+It is written where somebody has a notebook open in front of them, and nowhere else: not by tests, scripts or notebooks
+that are run by a program.  Nothing is sent anywhere.  Deleting the file starts afresh.
+"""
+
+import html
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from ..texts import clean
+
+FILE = ".threadviz_progress.json"
+UNNAMED = "this notebook"
+LEFT = "text-align: left"
+PATIENCE = 2.0  # seconds, real: another kernel has written by then
+STALE = 10.0  # seconds, real: whoever locked the file so long ago was ended meanwhile
+_START = Path.cwd()  # a kernel begins in its notebook's folder
+
+Kind = Literal["predictions", "goals", "exercises"]
+# Chapter, kind, what it was: whether a prediction was right, a goal reached, an exercise passed.
+Book = dict[str, dict[str, dict[str, bool]]]
+KINDS: dict[Kind, str] = {"predictions": "right", "goals": "reached", "exercises": "passed"}
+
+_book: Book = {}  # of this process
+_trouble = ""  # why the file was not written
+
+
+class Progress:
+    """Predictions, goals and exercises so far; shows itself as a table with a row for each chapter.
+
+    Attributes
+    ----------
+    chapters : dict
+        Chapter to kind to what it was: `chapters["08_locks"]["exercises"]["sell"]` is whether that was passed.
+    note : str
+        Why something is missing here, or where it is kept.
+    """
+
+    def __init__(self, chapters: Book, note: str) -> None:
+        self.chapters = chapters
+        self.note = note
+
+    @property
+    def _rows(self) -> list[list[str]]:
+        rows = [["chapter", *KINDS]]
+        for chapter in sorted(self.chapters):
+            rows.append([clean(chapter), *(_counted(kind, self.chapters[chapter]) for kind in KINDS)])
+        return rows
+
+    def __repr__(self) -> str:
+        if not self.chapters:
+            return f"nothing yet; {self.note}"
+        widths = [max(map(len, column)) for column in zip(*self._rows, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in self._rows]
+        return "\n".join([*lines, self.note])
+
+    def _repr_html_(self) -> str:
+        if not self.chapters:
+            return f"<p>{html.escape(repr(self))}</p>"
+        head, *rows = [[html.escape(each) for each in row] for row in self._rows]
+        top = "".join(f'<th scope="col" style="{LEFT}">{each}</th>' for each in head)
+        body = "".join(
+            f'<tr><th scope="row" style="{LEFT}">{chapter}</th>'
+            + "".join(f'<td style="{LEFT}">{each}</td>' for each in cells)
+            + "</tr>"
+            for chapter, *cells in rows
+        )
+        return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table><p>{html.escape(self.note)}</p>"
+
+
+def progress() -> Progress:
+    """Return the predictions, goals and exercises so far, chapter by chapter.
+
+    They are kept in `.threadviz_progress.json` beside the notebooks, once each, however often a cell is run: a
+    prediction as it was first, a goal that was once reached, an exercise that was once passed.  Outside a notebook
+    the file of the current folder is read.
+
+    Returns
+    -------
+    Progress
+        Shows itself as a table; `.chapters` has it as plain data.
+
+    Examples
+    --------
+    >>> progress().chapters.get("08_locks", "nothing yet")
+    'nothing yet'
+    """
+    path = _file()
+    try:
+        chapters = _merged(_read(path) if path is not None else {}, _book)
+    except (OSError, ValueError) as error:
+        return Progress(_book, f"{FILE} cannot be read: {_why(error)}")
+    if _is_attended():
+        kept = _trouble or f"kept in {FILE}; delete it to start afresh"
+    else:
+        kept = "not kept: a program runs this notebook" if path is None else f"as in {path}"
+    return Progress(chapters, kept)
+
+
+def note(kind: Kind, what: str, well: bool) -> None:
+    """Note that something was predicted, reached or tried, and whether well; it never raises."""
+    global _trouble
+    entry: Book = {_chapter(): {kind: {what: well}}}
+    _book.update(_merged(_book, entry))
+    if not _is_attended():
+        return
+    path = _file()
+    assert path is not None
+    try:
+        with _locked(path):
+            _write(path, _merged(_read(path), _book))
+    except (OSError, ValueError) as error:
+        _trouble = f"{FILE} is not written: {_why(error)}"
+    else:
+        _trouble = ""
+
+
+def score() -> str:
+    """Return how many predictions of this chapter were right, and whether that could be kept, in a sentence."""
+    here = progress().chapters.get(_chapter(), {})
+    counted = f"Predictions in this chapter: {_counted('predictions', here)}."
+    return f"{counted} ({_trouble})" if _trouble else counted
+
+
+def _counted(kind: Kind, entries: Mapping[str, Mapping[str, bool]]) -> str:
+    done = entries.get(kind, {})
+    if not done:
+        return "–"
+    well = sum(done.values())
+    return f"{well} of {len(done)} {KINDS[kind]}" if kind != "goals" else f"{well} {KINDS[kind]}"
+
+
+def _merged(old: Book, new: Book) -> Book:
+    """Both together: of predictions the old one counts, of anything else the good one."""
+    both = {chapter: {kind: dict(entries) for kind, entries in kinds.items()} for chapter, kinds in old.items()}
+    for chapter, kinds in new.items():
+        for kind, entries in kinds.items():
+            place = both.setdefault(chapter, {}).setdefault(kind, {})
+            for what, well in entries.items():
+                place[what] = place.get(what, well) if kind == "predictions" else place.get(what, False) or well
+    return both
+
+
+def _read(path: Path) -> Book:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    book: Book = json.loads(text)
+    kept = isinstance(book, dict) and all(
+        isinstance(kinds, dict)
+        and all(
+            kind in KINDS and isinstance(entries, dict) and all(isinstance(well, bool) for well in entries.values())
+            for kind, entries in kinds.items()
+        )
+        for kinds in book.values()
+    )
+    if not kept:
+        raise ValueError("it does not hold what threadviz writes")
+    return book
+
+
+def _write(path: Path, book: Book) -> None:
+    """Write all or nothing."""
+    beside = path.with_name(f"{FILE}.new")
+    beside.write_text(json.dumps(book, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(beside, path)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other kernels from writing between a reading and its writing."""
+    lock = path.with_name(f"{FILE}.lock")
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            break
+        except FileExistsError:
+            if _age(lock) > STALE:
+                lock.unlink(missing_ok=True)
+            elif time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return "it is no JSON; delete it to start afresh"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{error}; delete it to start afresh"
+
+
+def _shell() -> Any:
+    """IPython's shell, where a kernel is behind it."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell if hasattr(shell, "kernel") else None
+
+
+def _notebook() -> str:
+    """The path of the notebook that somebody has open in front of this kernel; empty where nobody has.
+
+    A Jupyter server tells it the kernels that it starts for a page, in their environment; the editor VS Code in a
+    variable.  Whoever runs notebooks by a program, as nbclient and nbval do, tells nothing.
+    """
+    shell = _shell()
+    if shell is None:
+        return ""
+    return str(shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME", ""))
+
+
+def _is_attended() -> bool:
+    return bool(_notebook())
+
+
+def _chapter() -> str:
+    path = Path(_notebook())
+    return path.stem if path.suffix == ".ipynb" else UNNAMED
+
+
+def _file() -> Path | None:
+    """The file, or None for a kernel that a program leads: its notebook must not differ from learner to learner."""
+    if not _is_attended():
+        return _START / FILE if _shell() is None else None
+    folder = Path(_notebook()).parent
+    return (folder if folder.is_absolute() and folder.is_dir() else _START) / FILE
