@@ -76,6 +76,7 @@ def focused(page):
 def test_nothing_of_the_run_is_on_the_page_or_in_the_notebook_before_the_answer(panels):
     typed, page = panels[0], panels[0].page
     assert page.locator(".threadviz-predict svg").count() == 0
+    typed.scroll_into_view_if_needed()
     screenshot(page, "predict_before")
     stored = page.evaluate(
         "() => JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells[0].outputs)"

@@ -15,7 +15,6 @@ const marked = (text) => text.split("`").map((part, i) => (i % 2 ? node("code", 
 function render({ model, el }) {
   const { question, kind, options, hint } = model.get("asked");
   el.classList.add("tv-predict");
-  el.dataset.lmSuppressShortcuts = "true"; // while it has the focus the keys are its own, not the notebook's
   const said = node("p", { className: "tv-said" });
   said.setAttribute("role", "status");
   const give = node("button", { type: "submit" });
@@ -87,16 +86,28 @@ function render({ model, el }) {
     score.hidden = !state.score;
   }
 
-  // Enter gives the answer from everywhere but from a button, which it presses.
+  // What came of it may lie below the fold; nobody is to look for it.
+  function showAnswer() {
+    show();
+    if (model.get("state").right === null) return;
+    const whole = el.parentElement ?? el;
+    requestAnimationFrame(() => {
+      if (whole.getBoundingClientRect().bottom > innerHeight) el.scrollIntoView({ block: "start" });
+    });
+  }
+
+  // Keys are the form's own, not the notebook's.  Enter gives the answer, but for a button, which it presses.
   form.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.target.type !== "radio") return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    event.stopPropagation();
+    if (event.key !== "Enter" || event.target.tagName === "BUTTON") return;
     event.preventDefault();
     form.requestSubmit();
   });
-  model.on("change:state", show);
+  model.on("change:state", showAnswer);
   number();
   show();
-  return () => (clearTimeout(waiting), model.off("change:state", show));
+  return () => (clearTimeout(waiting), model.off("change:state", showAnswer));
 }
 
 export default { render };
