@@ -579,6 +579,9 @@ def test_exploration_shows_its_verdict_how_often_each_outcome_comes_and_the_simp
     live = ipywidgets.widgets.widget._instances[bundle["application/vnd.jupyter.widget-view+json"]["model_id"]]
     assert live.said == f"count(): {found.verdict}"
     assert "<td>1</td>" in live.bars and f"outcomes of {found.outcomes.total()} interleavings" in live.bars
-    assert live.face["svg"] == found.counterexample.face()["svg"] and live.face["words"] == found.describe()
+    graph = found.progress_graph()
+    assert live.face["svg"] == found.counterexample.face()["svg"] + graph.svg()
+    assert live.face["words"] == f"{found.describe()}\n\n{graph.describe()}"
+    assert live.face["why"] == found.counterexample.why and "an update is lost" in live.face["why"]
     right, about = tv.explore(count, expect={1, 2}.__contains__)._repr_mimebundle_()
     assert "image/png" not in right and about == {}

@@ -53,7 +53,10 @@ class Run:
         The one line that runs this again: exactly, where it was simulated.
     """
 
-    def __init__(self, call: str, done: Finished, seed: int | None = None, cores: int | None = None) -> None:
+    def __init__(
+        self, call: str, done: Finished, seed: int | None = None, cores: int | None = None, unexpected: bool = False
+    ) -> None:
+        """`unexpected` says that the run is not as it should be, although it neither raised nor stood still."""
         self.trace = done.trace
         self.schedule = done.schedule
         self.log = Log(done.log)
@@ -64,6 +67,7 @@ class Run:
         self._error = Deadlock(words.deadlock_sentence(done.trace)) if done.deadlocked else done.error
         self._seed = seed
         self._cores = cores
+        self._failed = unexpected or self._error is not None or bool(self.errors)
         self.outcome = outcome_text(done.value, self._error)
         self.replay = self._replay()
 
@@ -81,6 +85,14 @@ class Run:
     def deadlock(self) -> tuple[Wait, ...] | None:
         """None, or the cycle: thread, what it waits for, who holds it; all that wait where there is no cycle."""
         return (deadlock_cycle(self.trace) or self.trace.waits) if self.trace.waits else None
+
+    @property
+    def why(self) -> str:
+        """What went wrong: what happened to whom, in which lines; empty where the trace does not show it.
+
+        A lost update, check-then-act, a deadlock, a lost wake-up, or atomicity that is broken in spite of locks.
+        """
+        return "; ".join(words.why(self.trace, self._failed))
 
     @property
     def facts(self) -> Facts:
@@ -168,7 +180,7 @@ class Run:
 
     def describe(self) -> str:
         """The picture in words, with what ended the run and how to run it again where something went wrong."""
-        lines = [words.describe(self.trace, self.title)]
+        lines = [words.describe(self.trace, self.title, self._failed)]
         if self._error is not None and not isinstance(self._error, Deadlock):
             lines.append(sentence(type(self._error).__name__, self._error))
         ended = sum(lane.ending == "raised" for lane in self.trace.lanes[1:])  # the rest of the errors are futures'

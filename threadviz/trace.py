@@ -22,7 +22,7 @@ Kind = Literal[
     "work",  # CPU work began; `what` is how many seconds of it
     "acquire",  # a lock was got; `cause` is the release that made it possible, when there was a wait
     "release",
-    "call",  # any other operation of the standard library, such as Queue.put; `what` names it
+    "call",  # any other operation of the standard library, such as Queue.put; `what` names it, `value` may say of what
     "wake",  # a wait inside such an operation ended; `cause` is what ended it; `value` is "time-out" for one of those
     "queue",  # a queue was used for the first time; `what` is its name, `value` its bound, empty without one
     "put",  # an item went into a queue; `what` is the queue's name, `value` how many items are in it now
@@ -74,6 +74,8 @@ class TraceEvent(NamedTuple):
     line: int | None = None  # of the learner's code
     cause: int | None = None  # index into Trace.events of what made this one possible, in another thread
 
+
+NOBODY = "nobody was waiting"  # the value of a `notify` that nothing came of ends with this
 
 Clock = Literal["virtual", "real", "steps"]  # of steps, each is as wide as a second: they have no duration
 Ending = Literal["returned", "raised", "abandoned", "deadlocked", "stopped", "goes on"]

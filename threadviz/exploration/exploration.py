@@ -5,13 +5,14 @@ from functools import partial
 from typing import Any
 
 from ..calls import call_text, check_scenario
-from ..errors import Unseen
+from ..errors import ThreadvizError, Unseen
 from ..run import Run
 from ..simulation.one_run import Simulation, replay_steps
 from ..stage.stage import exclusively
 from ..texts import counted
 from .explorer import Example, Explorer, Found, look_for_a_simpler_one, shown
 from .progress import Progress
+from .progress_graph import FEW_RUNS, FEW_STEPS, ShownGraph, computed
 
 RESERVED = ("expect", "max_runs", "preemptions")  # explore's own options
 _SHOWN = 12  # outcomes in words
@@ -49,6 +50,7 @@ class Exploration:
         self.notes = tuple(found.notes)
         self.replay = ""
         self._counterexample: Run | None = None
+        self._graph: ShownGraph | None = None
 
     @property
     def counterexample(self) -> Run | None:
@@ -63,6 +65,30 @@ class Exploration:
         if outcome not in self._examples:
             raise KeyError(f"no run ended with {outcome!r}; the outcomes are {', '.join(map(repr, self.outcomes))}")
         return self._replayed(self._examples[outcome])
+
+    def progress_graph(self) -> ShownGraph:
+        """The progress graph of two threads: what each order leads to, and the way of the counterexample, if any.
+
+        The steps of the one thread go to the right, those of the other upwards.  Cells are forbidden that no order
+        leads to, as both threads would hold a lock; doomed, where every order from there on goes wrong.  It makes one
+        run of each class of interleavings again.
+
+        Raises
+        ------
+        ValueError
+            There are not two threads besides the main one, or more than 3,000 runs would be needed.
+        """
+        if self._graph is None:
+            simplest, run = self._found.simplest, self.counterexample
+            schedule = simplest.schedule if simplest is not None else None
+            ends = "" if run is None else "ends in deadlock" if run.deadlock else run.outcome
+            if run is not None and run.exception() is None:
+                ends = f"returns {ends}"
+            graph = computed(
+                self._program, schedule, ends, lambda done, choices: self._found.fails(Example(done, 0, choices))
+            )
+            self._graph = ShownGraph(graph, f"{self._call}: progress graph")
+        return self._graph
 
     def step_examples(self) -> list[list[int]]:
         """The thread of each step, for a run with each outcome; the simplest one that goes wrong comes first."""
@@ -108,7 +134,8 @@ class Exploration:
         return f"every interleaving is as expected ({tried}, {whole})"
 
     def _replayed(self, example: Example) -> Run:
-        run = Run(self._call, replay_steps(self._program, example.schedule))
+        done = replay_steps(self._program, example.schedule)
+        run = Run(self._call, done, unexpected=self._found.fails(example))
         if self.replay:
             run.replay = self.replay.format(schedule=run.schedule)
         return run
@@ -121,10 +148,26 @@ class Exploration:
 
         live, run = LiveTimeline(), self.counterexample
         counts = [(shown(outcome), count) for outcome, count in self.outcomes.most_common()]
-        face = {} if run is None else run.face() | {"log": ""}
-        face |= {"words": self.describe(), "summary": "All this in words"}
+        face, png, words = {}, None, self.describe()
+        if run is not None:
+            face, png = run.face() | {"log": "", "why": run.why}, run.png()
+            if (graph := self._small_graph()) is not None:
+                face["svg"] += graph.svg()
+                png, words = graph.under(png), f"{words}\n\n{graph.describe()}"
+        face |= {"words": words, "summary": "All this in words"}
         live.show(face, f"{self._call}: {self.verdict}", outcomes_html(counts, self.counts))
-        return live.bundle(None if run is None else run.png(), self.describe())
+        return live.bundle(png, words)
+
+    def _small_graph(self) -> ShownGraph | None:
+        """The progress graph, where there is one that is quickly made and read."""
+        if self.runs > FEW_RUNS:
+            return None
+        try:
+            shown_graph = self.progress_graph()
+        except (ValueError, ThreadvizError):
+            return None
+        axes = shown_graph.graph.x, shown_graph.graph.y
+        return shown_graph if all(len(axis.moves) <= FEW_STEPS for axis in axes) else None
 
 
 def explore(

@@ -53,7 +53,7 @@ class Found:
     def outcomes(self) -> Counter[Any]:
         return self.orders if self.orders is not None and self.complete else self.classes
 
-    def _fails(self, example: Example) -> bool:
+    def fails(self, example: Example) -> bool:
         """Whether a run does not meet what was expected."""
         if example.failed or self.expect is None:
             return example.failed
@@ -65,7 +65,7 @@ class Found:
         """Keep a run if it is the simplest with its outcome, or that fails; returns its outcome."""
         outcome = outcome_of(done)
         example = Example(done, preemptions, choices)
-        if (self.simplest is None or example.cost < self.simplest.cost) and self._fails(example):
+        if (self.simplest is None or example.cost < self.simplest.cost) and self.fails(example):
             self.simplest = example
         if outcome not in self.examples or example.cost < self.examples[outcome].cost:
             self.examples[outcome] = example

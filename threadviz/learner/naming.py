@@ -24,6 +24,7 @@ class Names:
 
     def __init__(self) -> None:
         self._namesakes = Namesakes()
+        self._conditions = Namesakes()  # which have the names of locks that have none of their own
         self._serials = Serials()
 
     def name(self, wanted: object, main: FrameType | None, here: FrameType, otherwise: str) -> str:
@@ -40,7 +41,18 @@ class Names:
             found = _called(is_wanted, inwards) or _called(is_wanted, _outwards(here))
             if found is not None:
                 break
-        return self._namesakes.tell_apart(printable(found or otherwise), self._serials.of(wanted))
+        namesakes = self._conditions if type(wanted) is Condition else self._namesakes
+        return namesakes.tell_apart(printable(found or otherwise), self._serials.of(wanted))
+
+
+def name_of(used: Any, object_name: Callable[[object, str], str]) -> str:
+    """What the learner calls what a method is called on; empty where it has no name.
+
+    A Condition that made its own lock is called as that lock is.
+    """
+    lock = getattr(used, "_lock", None) if isinstance(used, Condition) else None
+    called = object_name(lock if getattr(lock, "class_name", "") == "Condition" else used, "")
+    return called if called[:1].strip() else ""
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:

@@ -112,13 +112,14 @@ while not _forgotten({0: [None]}):
 class Place:
     """A piece of data that threads may share."""
 
-    __slots__ = ("cut", "lane", "name", "several")
+    __slots__ = ("cut", "lane", "name", "several", "whole")
 
     def __init__(self, lane: int) -> None:
         self.lane = lane  # of the first thread that touched it
         self.several = False  # others did, too
         self.name = ""  # looked for when the second one comes
         self.cut = False  # some notes of it were thrown away
+        self.whole: Place | None = None  # of an item that was written: the container, which is another one than before
 
 
 class Notebook(Protocol):
@@ -234,6 +235,11 @@ class Places:
         if not place.several and place.lane != lane:
             place.name = self._name(site, holder, serial, path)
             place.several = True
+        if site.what == "item" and site.kind == "write" and path:
+            place.whole = whole = self._places.setdefault((serial, ()), Place(lane))
+            if not whole.several and whole.lane != lane:
+                whole.name = self._name(site, holder, serial, ())
+                whole.several = True
         shown = "" if value is NO_VALUE else short(value)
         if site.what == "contents" and site.kind == "write" and site.name != "[:]":
             shown = f"{site.name}()"  # which overwrites nothing that somebody read
@@ -350,6 +356,9 @@ def shared(touches: Iterable[Touch], begun: dict[int, Any]) -> set[int]:
             lanes.setdefault(id(place), set()).add(lane)
             if kind == "write":
                 writes.setdefault(id(place), []).append((when, lane))
+        if place.whole is not None and place.whole.several and kind == "write":
+            lanes.setdefault(id(place.whole), set()).add(lane)
+            writes.setdefault(id(place.whole), []).append((when, lane))
     return {
         key
         for key, touching in lanes.items()

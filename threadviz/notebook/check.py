@@ -8,7 +8,6 @@ from ..errors import Deadlock, ThreadvizError
 from ..exploration.exploration import explore
 from ..picture.live import LiveTimeline
 from ..run import Run
-from ..story.words import lost_sentences
 from ..texts import counted
 from ..verbs import simulate
 from .progress import note
@@ -151,12 +150,12 @@ def _why(run: Run, expect: Any) -> str:
     """What is wrong with a counterexample, in a sentence."""
     error = run.exception()
     if isinstance(error, Deadlock):
-        return str(error)
+        return run.why or str(error)
     if error is not None:
-        return run.outcome
-    if run.errors:
+        said = run.outcome
+    elif run.errors:
         name, failed = next(iter(run.errors.items()))
-        return f"{name} ends with {type(failed).__name__}: {failed}"
-    lost = lost_sentences(run.trace)
-    returned = f"it returns {run.outcome}" + ("" if callable(expect) else f" where {expect!r} is expected")
-    return f"{returned}; {lost[0]}" if lost else returned
+        said = f"{name} ends with {type(failed).__name__}: {failed}"
+    else:
+        said = f"it returns {run.outcome}" + ("" if callable(expect) else f" where {expect!r} is expected")
+    return "; ".join(filter(None, (said, run.why)))

@@ -4,9 +4,18 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import Literal
 
-from ..story.causality import HandOver, deadlock_cycle, hand_overs, is_marked, lost_updates, shared_attributes
+from ..story.causality import (
+    HandOver,
+    called_on,
+    deadlock_cycle,
+    hand_overs,
+    in_vain,
+    is_marked,
+    lost_updates,
+    shared_attributes,
+)
 from ..story.words import lost_summary
-from ..trace import Span, Trace, TraceEvent
+from ..trace import NOBODY, Span, Trace, TraceEvent
 from .bars import half_a_tick
 from .lettering import fit, printable, width
 from .ruler import MARK
@@ -207,12 +216,16 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
 def _kind(event: TraceEvent) -> MarkKind:
     if event.kind == "read" or event.kind == "write":
         return event.kind
+    if in_vain(event):
+        return "in vain"
     return "act" if event.kind == "call" else "time-out"
 
 
 def _mark_about(trace: Trace, event: TraceEvent, kind: MarkKind) -> About:
-    if kind in ("act", "time-out"):
-        what = f"calls {event.what}" if kind == "act" else f"{event.what}: time-out"
+    if kind in ("act", "in vain", "time-out"):
+        of = f" of {called_on(event)}" if called_on(event) else ""
+        what = f"{event.what}: time-out" if kind == "time-out" else f"calls {event.what}{of}"
+        what += f": {NOBODY}" if kind == "in vain" else ""
         return About(trace.lanes[event.lane].name, what, event.time, event.time, event.line)
     value = f" = {event.value}" if event.value else ""
     more = f": {kind}" if kind not in ("read", "write") else ""
@@ -224,7 +237,8 @@ def _mark_about(trace: Trace, event: TraceEvent, kind: MarkKind) -> About:
 def _texts(trace: Trace, event: TraceEvent, over: TraceEvent | None, names: dict[str, str], roomy: bool) -> list[str]:
     """Return what may stand beside a mark, the longest first."""
     if event.kind == "call":
-        return [printable(event.what), printable(event.what.rpartition(".")[2])]
+        what, short = printable(event.what), printable(event.what.rpartition(".")[2])
+        return [f"{short}: {NOBODY}", f"{short}: nobody"] if in_vain(event) else [what, short]
     if event.kind == "wake":
         return ["time-out"]
     what, value = printable(names[event.what]), fit(printable(event.value), 90, SMALL) or "…"

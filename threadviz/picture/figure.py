@@ -25,6 +25,7 @@ from .styles import (
     ALARM,
     ARROWS,
     BLACK,
+    BROAD,
     FAMILY,
     FILLS,
     GRID,
@@ -34,11 +35,13 @@ from .styles import (
     PAPER,
     RADIUS,
     SOFT,
+    TURN,
     arc,
     arrows,
     boxes,
     check,
     gone,
+    paths,
     points,
     stems,
     swatches,
@@ -90,6 +93,19 @@ def saved(painted: Timeline, kind: str = "png") -> bytes:
     return file.getvalue()
 
 
+def stacked(pictures: Sequence[bytes]) -> bytes:
+    """Put PNG files under one another, in one."""
+    drawn = [Image.open(BytesIO(each)).convert("RGB") for each in pictures]
+    whole = Image.new("RGB", (max(each.width for each in drawn), sum(each.height for each in drawn)), PAPER.light)
+    top = 0
+    for each in drawn:
+        whole.paste(each, (0, top))
+        top += each.height
+    file = BytesIO()
+    whole.quantize(PALETTE, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(file, "png")
+    return file.getvalue()
+
+
 def _on_paper(painted: Timeline) -> Axes:
     wide, high, picture = painted.width, painted.height, painted.picture
     with rc_context({"axes.linewidth": 0.8, "hatch.linewidth": 0.8}):
@@ -131,6 +147,8 @@ class _Drawing:
         self._patch(_lines(picture.torn), fill=False, edgecolor=BLACK.light, linewidth=1.2)
         self._arrows()
         self._circle()
+        colour = (ALARM if picture.path_fails else FILLS["running"].edge or ALARM).light
+        self._patch(_lines(paths(picture)), fill=False, edgecolor=colour, linewidth=BROAD * 72 / CSS, joinstyle="round")
         backed = [label.box for label in picture.labels if label.backed]
         self._patch(_boxes(backed), facecolor=PAPER.light, edgecolor="none", alpha=0.92)
         for name, mark in MARKS.items():
@@ -166,7 +184,7 @@ class _Drawing:
             self._ax.text(
                 label.x, label.y + BASELINE * label.size, _known(label.text), transform=transform, ha=label.align,
                 va="baseline", color=LETTERING[label.colour].light, fontproperties=_font(label.size, label.bold),
-                zorder=9, parse_math=False, usetex=False,
+                zorder=9, parse_math=False, usetex=False, rotation=TURN * label.turned, rotation_mode="anchor",
             )  # fmt: skip
 
     def _arrows(self) -> None:

@@ -22,6 +22,7 @@ MARK_NAMES = {
     "lost write": "update that gets lost",
     "stale write": "write that loses an update",
     "act": "call that changes what others wait for",
+    "in vain": "notify when nobody was waiting",
     "time-out": "time-out",
     "error": "exception",
 }

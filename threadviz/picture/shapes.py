@@ -21,7 +21,11 @@ Arrow = tuple[Point, Point]  # tail, head
 # what a bar is filled with: a state, where `blocked` has a fill of its own on a lock
 # and waiting for the end of another thread, the quietest thing that a thread can do, is a hairline.
 # `instant` is the ground under what happens in one instant, which is stretched to show its order.
-Fill = Literal["instant", "running", "ready", "sleeping", "blocked", "lock", "thread"]
+# `safe` and those after it are the cells of a progress graph.
+Fill = Literal[
+    "instant", "running", "ready", "sleeping", "blocked", "lock", "thread",
+    "safe", "open", "doomed", "forbidden", "unreached",
+]  # fmt: skip
 FILL_NAMES: dict[Fill, str] = {
     "running": "running",
     "ready": "ready",
@@ -30,7 +34,9 @@ FILL_NAMES: dict[Fill, str] = {
     "blocked": "blocked",
     "thread": "waits for the end of a thread",
 }
-MarkKind = Literal["read", "write", "stale read", "lost write", "stale write", "act", "time-out", "error"]
+MarkKind = Literal[
+    "read", "write", "stale read", "lost write", "stale write", "act", "in vain", "time-out", "error", "begin"
+]
 # A thread starts another one, lets it go on, or hands it an item of a queue.
 ArrowKind = Literal["start", "wake", "item"]
 ARROW_NAMES: dict[ArrowKind, str] = {"start": "starts a thread", "wake": "lets it go on", "item": "hands over an item"}
@@ -58,6 +64,7 @@ class Label(NamedTuple):
     colour: str = INK
     bold: bool = False
     backed: bool = False  # on white: hatching must not strike through it
+    turned: bool = False  # rising to the right, at its end
 
     @property
     def box(self) -> Box:
@@ -126,6 +133,8 @@ class Picture:
     notes: list[str] = field(default_factory=list)
     about: dict[Box | Point | Arrow, About] = field(default_factory=dict)  # what is told of a box, a mark, an arrow
     outputs: list[float] = field(default_factory=list)  # where each line of the log was printed
+    path: list[Point] = field(default_factory=list)  # of a run through a progress graph
+    path_fails: bool = False
     dead: float | None = None  # where nobody could go on any more
     taken: dict[tuple[str, int], list[Point]] = field(default_factory=lambda: defaultdict(list))
 

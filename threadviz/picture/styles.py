@@ -66,6 +66,11 @@ FILLS: dict[str, Fill] = {  # in the order of painting
     "ready": Fill(Colour("#8AD4F4", "#8AD4F4"), Colour("#1A7FA6", "#BDE7FA")),
     "running": Fill(Colour("#0072B2", "#0072B2"), Colour("#0072B2", "#3FA0DA")),
     "held": Fill(BLACK, None),
+    "safe": Fill(Colour("#FFFFFF", "#111111"), Colour("#BBBBBB", "#555555")),
+    "open": Fill(Colour("#E3F1FA", "#14303F"), Colour("#BBBBBB", "#555555")),
+    "doomed": Fill(Colour("#FBD9C4", "#5A2C12"), Colour("#B04A00", "#FF9D5C")),
+    "forbidden": Fill(Colour("#F3E3EA", "#3A1A29"), Colour("#882255", "#DD7FA8"), "lines"),
+    "unreached": Fill(Colour("#DDDDDD", "#484848"), Colour("#BBBBBB", "#555555")),
     "depth": Fill(Colour("#8CC9BC", "#2B7A6B"), Colour("#2B7A6B", "#8CC9BC")),
 }
 
@@ -84,21 +89,26 @@ MARKS: dict[str, Mark] = {
     "lost write": Mark(ALARM, ALARM, _SQUARE),
     "stale write": Mark(ALARM, ALARM, _CROSS),
     "act": Mark(SOFT, SOFT, _DIAMOND),
+    "in vain": Mark(PAPER, ALARM, _DIAMOND),
     "time-out": Mark(PAPER, SOFT, _HOURGLASS),
     "error": Mark(BLACK, PAPER, _LARGE_CROSS),
+    "begin": Mark(BLACK, PAPER),
 }
 ARROWS: dict[str, Line] = {
     "start": Line(SOFT, dashed=True),
     "wake": Line(LETTERING[INK]),
     "item": Line(Colour("#2B7A6B", "#8CC9BC"), dot=True),
 }
+BROAD = 3.0  # of the way of a run
+TURN = 35  # degrees, of a label that is turned
 DASH = 15  # of an arrow in the legend, so much is dashed
 
 
 def check(picture: Picture) -> None:
     """ValueError for what no style tells how to paint: it must not just be missing."""
     legend = {name for name, _ in picture.legend}
-    unknown = (picture.boxes.keys() - FILLS) | (picture.marks.keys() - MARKS) | (legend - {*FILLS, *MARKS, *ARROWS})
+    unknown: set[str] = (picture.boxes.keys() - FILLS) | (picture.marks.keys() - MARKS)
+    unknown |= legend - {*FILLS, *MARKS, *ARROWS, "path"}
     unknown |= picture.arrows.keys() - ARROWS
     unknown |= {label.colour for label in picture.labels} - LETTERING.keys()
     if unknown:
@@ -134,6 +144,12 @@ def stems(picture: Picture) -> list[list[Point]]:
     """Return the dashed lines, with that of the legend."""
     dashed = [name for name, line in ARROWS.items() if line.dashed]
     return [*picture.stems, *([(x, y), (x + DASH, y)] for each, (x, y) in picture.legend if each in dashed)]
+
+
+def paths(picture: Picture) -> list[list[Point]]:
+    """Return the way of a run, with that of the legend."""
+    legend = [[(x, y), (x + 22, y)] for each, (x, y) in picture.legend if each == "path"]
+    return [picture.path, *legend] if picture.path else []
 
 
 def head(arrow: Arrow) -> tuple[Point, Point]:

@@ -12,6 +12,7 @@ from .shapes import BASELINE, LETTERS, About, Box, Label, Picture, Point
 from .styles import (
     ARROWS,
     BLACK,
+    BROAD,
     FAMILY,
     FILLS,
     GRID,
@@ -20,12 +21,14 @@ from .styles import (
     MARKS,
     PAPER,
     RADIUS,
+    TURN,
     arc,
     arrows,
     boxes,
     check,
     gone,
     head,
+    paths,
     points,
     stems,
     swatches,
@@ -111,6 +114,8 @@ def _parts(timeline: Timeline, source: Mapping[int, str]) -> Iterator[str]:
             look = _look(f"{name}-arrow", f"{name}-arrow")
             yield f'<g data-arrows="{name}" stroke-width="1.2"{look}>{"".join(shown)}</g>'
     yield from _circle(picture)
+    colour = "alarm" if picture.path_fails else "running-edge"
+    yield _path(colour, [_line(way) for way in paths(picture)], BROAD, ' stroke-linejoin="round"')
     backed = [label.box for label in picture.labels if label.backed]
     yield f'<g opacity=".92"{_look("paper")}>{"".join(_rect(box, "") for box in backed)}</g>' if backed else ""
     for name, mark in MARKS.items():
@@ -158,8 +163,10 @@ def _text(label: Label) -> str:
     wide = label.box[2] - label.box[0] - 4
     size = "" if label.size == LETTERS else f' font-size="{_n(label.size)}"'
     bold = ' font-weight="bold"' if label.bold else ""
+    around = f"{_n(label.x)} {_n(label.y + BASELINE * label.size)}"
+    turned = f' transform="rotate(-{TURN} {around})"' if label.turned else ""
     return (
-        f'<text x="{_n(label.x)}" y="{_n(label.y + BASELINE * label.size)}"{_ANCHOR[label.align]}{size}{bold} '
+        f'<text x="{_n(label.x)}" y="{_n(label.y + BASELINE * label.size)}"{_ANCHOR[label.align]}{size}{bold}{turned} '
         f'textLength="{_n(wide)}" lengthAdjust="spacingAndGlyphs">{escape(label.text)}</text>'
     )
 

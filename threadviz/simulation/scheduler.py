@@ -700,8 +700,12 @@ class Simulator:
         else:
             self.point()
             line = line_at(learners)
-            task.operation = Operation(name, outermost, line, self.record("call", name, line=line))
+            task.operation = Operation(name, outermost, line, self.note_begun(name, line))
         return task.operation
+
+    def note_begun(self, name: str, line: int | None) -> int | None:
+        """Note that the learner's code calls an operation of the library's, which does its first thing now."""
+        return self.record("call", name, line=line)
 
     def begin_call(self, name: str) -> Operation:
         """As `begin_operation`, for a primitive that is noted as soon as it is called."""

@@ -5,7 +5,8 @@ from sys import _getframe
 from typing import Any
 
 from ..learner.code import is_learners, outside
-from ..learner.places import Places, Site
+from ..learner.naming import name_of
+from ..learner.places import NO_VALUE, Places, Site
 from ..learner.points import Listener
 from ..stage.stand_ins import pool_module
 from .locks import Lock, RLock
@@ -53,7 +54,8 @@ class _Stepped:
 
     def locked(self) -> bool:
         simulator = self._simulator
-        simulator.stand_before_looking(f"{self.class_name}.locked", _line_of_learner(0), simulator.place(self))
+        line, place = _line_of_learner(0), simulator.place(self)
+        simulator.stand_before_looking(f"{self.class_name}.locked", line, place, self.called)
         return super().locked()  # type: ignore[misc,no-any-return]
 
 
@@ -69,9 +71,11 @@ class SteppedRLock(_Stepped, RLock):
 class SteppedSimpleQueue(SimpleQueue):
     def _begin(self, name: str) -> Operation:
         simulator: Any = self._simulator
-        operation: Operation = simulator.begin_call(name)
+        operation: Operation = simulator.begin_operation(name)
         simulator.stand_before(self, operation, Use.WRITE)
         simulator.use(self, Use.WRITE)
+        if operation.event is None and operation.line is not None:
+            operation.event = simulator.record("call", name, line=operation.line)
         return operation
 
 
@@ -90,6 +94,8 @@ class _Accesses(Listener):
 
     def before(self, site: Site, thing: Any, key: Any) -> None:
         self._simulator.access(site, thing, key)
+        if site.name == "bool" and self._places is not None:  # of which no `after` tells
+            self._places.after(site, thing, NO_VALUE, None)
 
     def after(self, site: Site, thing: Any, value: Any, key: Any) -> None:
         if self._places is not None:
@@ -136,7 +142,8 @@ class SteppedThreads(SimulatedThreads):
         line = _line_of_learner(1)
         inner = event._cond._lock  # type: ignore[attr-defined]
         if line is not None and isinstance(inner, Lock):
-            self._simulator.stand_before_looking("Event.is_set", line, self._simulator.place(inner))
+            name = name_of(event, self._simulator.object_name)
+            self._simulator.stand_before_looking("Event.is_set", line, self._simulator.place(inner), name)
         return _is_set(event)
 
     def _boot(self, task: Task) -> None:

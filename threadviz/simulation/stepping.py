@@ -19,6 +19,7 @@ from greenlet import getcurrent, greenlet
 
 from ..errors import NotRepeatable, StopRun, Stuck
 from ..learner.code import KIND, LEARNERS, OWN
+from ..learner.naming import name_of
 from ..learner.places import NAMED, PLAIN, Serials, Site, is_container, is_plain, may_hold_items, value_now, with_name
 from ..schedule import Policy, Preemption, Replay
 from ..trace import Clock, On, State, Wait
@@ -45,6 +46,17 @@ LOOKS = frozenset([Use.READ, Use.READ_ITEM])  # uses that change nothing
 _INNER = frozenset(["library", "_worker", "ThreadPoolExecutor._adjust_thread_count"])
 _LOOKING = frozenset(  # operations that take a lock of their own only to look
     ["Queue.qsize", "Queue.empty", "Queue.full", "Future.done", "Future.running", "Future.cancelled"]
+)
+
+_NAMED = (
+    "Condition.",
+    "Event.",
+    "Queue.",
+    "LifoQueue.",
+    "PriorityQueue.",
+    "Semaphore.",
+    "BoundedSemaphore.",
+    "Barrier.",
 )
 
 PlaceKey = tuple[Any, ...]  # the number of an object, and what is used of it
@@ -332,19 +344,35 @@ class Stepping(Simulator):
             takes = own if lock is not None and how is not Use.READ else None
             self._passed += 1
             self._stand(Before("call", operation.name, operation.line), {task.family: how}, lock, takes)
+            self.note_made(operation, found)
         elif lock is not None and own == task.family and (task.resumed or lock.taken):
             task.resumed = False
             self._passed += 1
             self._stand(Before("call", operation.name, operation.line), {own: Use.TAKE}, lock, own)
 
-    def stand_before_looking(self, name: str, line: int | None, place: PlaceKey) -> None:
-        """The current thread is about to look at what is none of the learner's data: a flag, a thread's life."""
+    def note_begun(self, name: str, line: int | None) -> int | None:
+        """Nothing yet: the call is made when the thread, which comes to its point now, goes on."""
+        return None
+
+    def note_made(self, operation: Operation, called: object) -> None:
+        """Note the call that the thread stood before, now that it is made, and what it is a method of."""
+        if self.noted and operation.frame is not None and operation.line is not None and operation.event is None:
+            name = name_of(called, self.object_name) if operation.name.startswith(_NAMED) else ""
+            operation.event = self.record("call", operation.name, name, operation.line)
+
+    def stand_before_looking(self, name: str, line: int | None, place: PlaceKey, at: str) -> None:
+        """The current thread is about to look at what is none of the learner's data: a flag, a thread's life.
+
+        `at` is what the learner calls it; nothing where whoever looks notes that, too.
+        """
         if self.ending or not _is_current(self.current):
             return
         self.check()
         self.progress += 1
         self._passed += 1
         self._stand(Before("call", name, line), {place: Use.READ})
+        if at:
+            self.record("call", name, at, line)
 
     def place(self, primitive: Any) -> PlaceKey:
         return (self._serials.of(primitive),)
@@ -523,7 +551,8 @@ class Stepping(Simulator):
     def look_at_thread(self, name: str, line: int | None, task: Task) -> None:
         """The current thread is about to look whether another one has ended."""
         self._shared.see_ends()
-        self.stand_before_looking(name, line, ("thread", task.number))
+        at = task.name if name == "Thread.is_alive" else ""
+        self.stand_before_looking(name, line, ("thread", task.number), at)
 
     def finish(self, task: Task) -> greenlet:
         self._end_step()

@@ -66,6 +66,7 @@ class SimulatedThreads(Engine):
     def __init__(self, simulator: Simulator, output: Output) -> None:
         super().__init__()
         self._simulator = simulator
+        self.keeps_notes = simulator.noted
         self._output = output
         self.excepthook = _unhandled
         self.errors: list[tuple[str, BaseException]] = []

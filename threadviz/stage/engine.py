@@ -20,6 +20,7 @@ class Engine(Notes, Notebook, ABC):
     and `is_alive`.
     """
 
+    keeps_notes = True
     stepwise: ClassVar[bool] = False  # whether threads go step by step, where `is_set` and `add_worker` matter, too
     virtual: ClassVar[bool]  # whether clocks, thread identities and chance are the run's own, too
     Lock: ClassVar[type[Any]]

@@ -29,8 +29,10 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from .. import real
-from ..learner.code import visible
+from ..learner.code import user_call, visible
+from ..learner.naming import name_of
 from ..patches import Patches, Replacement
+from ..trace import NOBODY
 from . import cpu
 from .databases import connecting
 from .engine import Engine
@@ -250,6 +252,7 @@ def _surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
     yield _thread, "start_new", kind.start_new_thread
     yield threading.Thread, "start", kind.start
     yield threading.Thread, "join", kind.join
+    yield threading.Condition, "notify", _notifying(threading.Condition.notify)
     if kind.virtual:
         yield from _virtual_surface(kind)
 
@@ -293,6 +296,21 @@ def _virtual_surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
         yield threading.Event, "isSet", kind.is_set
         yield pool_module.ThreadPoolExecutor, "_adjust_thread_count", kind.add_worker
         yield _AcquireFutures, "__init__", kind.put_in_order
+
+
+def _notifying(real_notify: Callable[..., None]) -> Virtual:
+    """Note where nobody was waiting: nothing else comes of it."""
+
+    def notify(engine: Any, condition: Any, n: int = 1) -> None:
+        nobody = not condition._waiters
+        real_notify(condition, n)
+        if nobody and engine.keeps_notes:
+            name, line, _ = user_call("Condition.notify")
+            if line is not None and name in ("Condition.notify", "Condition.notify_all"):
+                called = name_of(condition, engine.object_name)
+                engine.note("call", name, f"{called}: {NOBODY}" if called else NOBODY, line)
+
+    return notify
 
 
 def _selecting(real_select: Callable[..., Any]) -> Virtual:

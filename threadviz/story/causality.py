@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TypeVar
 
-from ..trace import Lane, Span, Trace, TraceEvent, Wait
+from ..trace import NOBODY, Lane, Span, Trace, TraceEvent, Wait
 
 Fact = TypeVar("Fact")
 
@@ -176,6 +176,16 @@ ACTS = frozenset(
 def is_act(event: TraceEvent) -> bool:
     """Whether it is a call that is there to change what others wait for."""
     return event.kind == "call" and event.what in ACTS and event.line is not None
+
+
+def in_vain(event: TraceEvent) -> bool:
+    """Whether it is a `notify` when nobody was waiting."""
+    return event.kind == "call" and event.value.endswith(NOBODY)
+
+
+def called_on(event: TraceEvent) -> str:
+    """What a call is one of, as far as that was noted: 'q' for a `Queue.get` of q."""
+    return event.value.removesuffix(NOBODY).removesuffix(": ") if event.kind == "call" else ""
 
 
 def is_time_out(event: TraceEvent) -> bool:

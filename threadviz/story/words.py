@@ -9,19 +9,22 @@ from statistics import median
 from typing import TypeVar
 
 from ..texts import clean
-from ..trace import Held, Lane, Span, Trace, TraceEvent, Wait
+from ..trace import NOBODY, Held, Lane, Span, Trace, TraceEvent, Wait
 from .causality import (
     LostUpdate,
     QueueLife,
+    called_on,
     deadlock_cycle,
     endless_wait,
     gil_turns,
+    in_vain,
     is_act,
     is_time_out,
     lost_updates,
     queue_lives,
     with_endless_waits,
 )
+from .faults import faults, lost_wake_ups
 
 _Item = TypeVar("_Item")
 MOMENT = 0.001  # seconds, on the real clock: what is shorter is no news, where it is short beside the whole run
@@ -42,13 +45,14 @@ STEPS = 60  # that are told one by one
 THREADS, ITEMS, LOST, NOTES, QUEUES, CALLS = 10, 8, 6, 3, 4, 4  # as many are told one by one; the rest is counted
 
 
-def describe(trace: Trace, title: str = "") -> str:
+def describe(trace: Trace, title: str = "", failed: bool = False) -> str:
     """Say in about 25 lines, and 5 more on queues, what each thread did, in order, and what went wrong.
 
     All times are seconds on the trace's clock, which the last lines name.  The same trace gives the same text.
+    `failed` says that the run is not as it should be.
     """
     if trace.clock == "steps":
-        return _describe_steps(trace, title)
+        return _describe_steps(trace, title, failed)
     trace = with_endless_waits(trace)
     of_lane: dict[int, list[TraceEvent]] = defaultdict(list)
     for event in trace.events:
@@ -69,6 +73,7 @@ def describe(trace: Trace, title: str = "") -> str:
     lines += lost_sentences(trace)
     if trace.waits:
         lines.append(deadlock_sentence(trace))
+        lines += [fault.sentence for fault in lost_wake_ups(trace)]
     lines.append(f"in all: {_totals(trace)} ({trace.clock} seconds)")
     lines += _first(trace.notes, lambda note: f"note: {clean(note)}", NOTES, "and {} more note{s}")
     return "\n".join(lines)
@@ -110,30 +115,57 @@ def _exactly(trace: Trace, value: float) -> str:
     return seconds(value if trace.clock == "virtual" else round(value, 5))
 
 
-def _describe_steps(trace: Trace, title: str) -> str:
+def _describe_steps(trace: Trace, title: str, failed: bool) -> str:
     """As `describe`, a line for each step."""
-    # What a `with` statement enters and leaves is told by what it takes and lets go of.
-    steps = [each for each in trace.events if each.kind in _STEPS and not each.what.endswith(("__enter__", "__exit__"))]
+    steps = [each for each in trace.events if is_step(each)]
     lines = [clean(title)] if title else []
     lines += _first([*enumerate(steps, 1)], lambda step: _step(trace, *step), STEPS, "and {} more step{s}")
     if not steps:
         lines.append("no thread did anything that others could notice")
-    lines += lost_sentences(trace)
-    if trace.waits:
-        lines.append(deadlock_sentence(trace))
+    lines += why(trace, failed)
     lines += _first(trace.notes, lambda note: f"note: {clean(note)}", NOTES, "and {} more note{s}")
     return "\n".join(lines)
 
 
+def why(trace: Trace, failed: bool) -> list[str]:
+    """Say what went wrong, a sentence each: what happened to whom, in which lines; nothing where the trace has none.
+
+    `failed` says that the run is not as it should be.
+    """
+    told = [fault.sentence for fault in faults(trace, failed)]
+    if trace.waits and not deadlock_cycle(trace):
+        told.insert(0, deadlock_sentence(trace))
+    return _first(told, str, LOST, "and {} more thing{s} of this kind went wrong")
+
+
 def _step(trace: Trace, number: int, event: TraceEvent) -> str:
-    name, what = clean(trace.lanes[event.lane].name), clean(event.what)
+    name = clean(trace.lanes[event.lane].name)
     where = f" (line {event.line})" if event.line is not None else ""
+    return f"{number:3}. {name} {step_words(event)}{_value(event)}{where}{_in_vain(event)}"
+
+
+def is_step(event: TraceEvent) -> bool:
+    """Whether it is told as a step.  What a `with` statement enters and leaves is told by what it takes and lets go."""
+    return event.kind in _STEPS and not event.what.endswith(("__enter__", "__exit__"))
+
+
+def step_words(event: TraceEvent) -> str:
+    """What a thread does there, without the value that was read or written: the same whatever the order of steps."""
+    what = clean(event.what)
     if event.kind == "write" and event.value.endswith("()"):
-        return f"{number:3}. {name} calls {what}.{event.value}{where}"
-    value = f", which is {event.value}" if event.value and event.kind == "read" else ""
-    into = f" = {event.value}" if event.value and event.kind == "write" else ""
-    of = f" of {clean(event.value)}" if event.value and event.kind == "call" and event.what == "Thread.join" else ""
-    return f"{number:3}. {name} {_STEPS[event.kind]} {what}{value}{into}{of}{where}"
+        return f"calls {what}.{event.value}"
+    of = f" of {clean(called_on(event))}" if called_on(event) else ""
+    return f"{_STEPS[event.kind]} {what}{of}"
+
+
+def _value(event: TraceEvent) -> str:
+    if not event.value or event.value.endswith("()"):
+        return ""
+    return {"read": f", which is {event.value}", "write": f" = {event.value}"}.get(event.kind, "")
+
+
+def _in_vain(event: TraceEvent) -> str:
+    return f": {NOBODY}" if in_vain(event) else ""
 
 
 def _first(items: Sequence[_Item], tell: Callable[[_Item], str], most: int, rest: str) -> list[str]:
@@ -240,7 +272,7 @@ def _life(trace: Trace, index: int, lane: Lane, events: list[TraceEvent]) -> str
     acts = [event for event in events if is_act(event)]
     items += _first(
         acts,
-        lambda act: f"calls {act.what} at {_when(trace, act.time)} (line {act.line})",
+        lambda act: f"calls {act.what} at {_when(trace, act.time)} (line {act.line}){_in_vain(act)}",
         NOTES,
         "and {} more such call{s}",
     )
