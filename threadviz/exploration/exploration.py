@@ -1,20 +1,20 @@
 """`explore`: run a scenario once for each interleaving that can make a difference, and what came of all of them."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
 from ..calls import call_text, check_scenario
-from ..errors import ThreadvizError, Unseen
+from ..errors import ThreadvizError
 from ..run import Run
-from ..simulation.one_run import Simulation, replay_steps
-from ..stage.stage import exclusively
+from ..simulation.one_run import replay_steps
 from ..texts import counted
-from .explorer import Example, Explorer, Found, look_for_a_simpler_one, shown
-from .progress import Progress
+from .explorer import Example, Found, Limits, explore_all, look_for_a_simpler_one, shown
+from .parts import check_executor
 from .progress_graph import FEW_RUNS, FEW_STEPS, ShownGraph, computed
 
-RESERVED = ("expect", "max_runs", "preemptions")  # explore's own options
+RESERVED = ("expect", "max_runs", "preemptions", "executor")  # explore's own options
 _SHOWN = 12  # outcomes in words
 
 
@@ -177,6 +177,7 @@ def explore(
     expect: Any = None,
     max_runs: int = 10_000,
     preemptions: int | None = None,
+    executor: Executor | None = None,
     **kwargs: Any,
 ) -> Exploration:
     """Run a scenario once for each interleaving that can make a difference, down to single reads and writes.
@@ -192,6 +193,9 @@ def explore(
         After so many runs the search is given up, and not `complete`.
     preemptions : int, optional
         Look only at interleavings with at most so many switches away from a thread that could have gone on.
+    executor : concurrent.futures.Executor, optional
+        Other processes that share the runs, such as a `ProcessPoolExecutor`.  Outcomes and counts are the same; it pays
+        for searches of many seconds.  The scenario, its arguments and outcomes are pickled, by cloudpickle.
 
     Returns
     -------
@@ -204,6 +208,8 @@ def explore(
         Two runs with the same choices differ: the scenario changes what outlives it, or uses chance or the clock.
     Unseen
         No access in the scenario's code can be seen, so that nothing would be explored.
+    ModuleNotFoundError
+        An `executor` without cloudpickle.
     MadeOutside, AlreadyRunning, TypeError, ValueError
         As for `simulate`.
 
@@ -240,16 +246,12 @@ def explore(
             raise TypeError(f"{name} must be a whole number, not {number!r}")
         if number is not None and number < least:
             raise ValueError(f"{name} must be {least} or more, not {number!r}")
+    if executor is not None:
+        check_executor(executor)
     program = partial(scenario, *args, **kwargs)
     found = Found(expect)
     try:
-        with exclusively(), Progress(call) as progress, Simulation(program, steps=True, noted=False) as simulation:
-            if not simulation.seen:
-                raise Unseen(
-                    f"no access in {call.partition('(')[0]}() can be seen, so nothing would be explored: explore a "
-                    "function that is written in Python, in a file or cell of your own"
-                )
-            Explorer(simulation, found, max_runs, preemptions, progress).explore()
+        explore_all(call, program, found, Limits(max_runs, preemptions), executor)
     except KeyboardInterrupt:
         found.complete = False
         found.notes.append("it was stopped: what was found until then is kept")

@@ -1,21 +1,24 @@
 """Makes the runs of an exploration, on one stage, and keeps what came of them."""
 
 from collections import Counter
+from concurrent.futures import Executor
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..calls import outcome_text
-from ..errors import NotRepeatable, Stuck
+from ..errors import NotRepeatable, Stuck, Unseen
 from ..schedule import InOrder
 from ..simulation.one_run import Simulation
-from ..simulation.stepping import MAX_STEPS, Step, Stepping
+from ..simulation.stepping import MAX_STEPS, Shared, Step, Stepping
 from ..stage.stage import Finished, exclusively
 from ..texts import counted
+from .parts import ALONE, Done, Part, as_sent, spread
 from .progress import Progress
 from .search import Search
 
 FEW_PREEMPTIONS = (0, 1)  # that are tried before anything else, as most races need no more
 FIRST_RUNS = 30  # at most, for each of these
+MOST_GOING_ON = 10  # runs that are cut off because they go on and on, until the search is given up
 SIMPLER_RUNS = 1_000  # at most, to find a counterexample with fewer preemptions
 
 
@@ -28,6 +31,18 @@ class Example:
         self.choices = choices  # the thread of each step
         self.failed = done.error is not None or done.deadlocked or bool(done.errors)
         self.value = done.value
+
+    @property
+    def rank(self) -> tuple[tuple[int, int], list[int]]:
+        """Smaller for what is simpler; never the same for two runs."""
+        return self.cost, self.choices
+
+
+class Limits(NamedTuple):
+    """How far a search goes."""
+
+    max_runs: int
+    preemptions: int | None
 
 
 class Found:
@@ -45,6 +60,7 @@ class Found:
         self.orders: Counter[Any] | None = Counter()  # None where they are too many to count
         self.examples: dict[Any, Example] = {}
         self.simplest: Example | None = None  # of the runs that do not meet what was expected
+        self.doubts: set[str] = set()  # sentences that say why this may not be the whole
 
     @property
     def counts(self) -> str:
@@ -71,70 +87,79 @@ class Found:
             self.examples[outcome] = example
         return outcome
 
+    def add(self, other: "Found") -> None:
+        """What another process has found besides."""
+        self.runs += other.runs
+        self.classes.update(other.classes)
+        if self.orders is None or other.orders is None:
+            self.orders = None
+        else:
+            self.orders.update(other.orders)
+        for outcome, example in other.examples.items():
+            if outcome not in self.examples or example.rank < self.examples[outcome].rank:
+                self.examples[outcome] = example
+        if other.simplest is not None and (self.simplest is None or other.simplest.rank < self.simplest.rank):
+            self.simplest = other.simplest
+        self.doubts |= other.doubts
+
+    def end(self, ended: bool, limits: Limits, bound_cut: bool) -> None:
+        """The search is over, because it has `ended` or because a limit cut it short."""
+        self.complete = ended and not bound_cut
+        if limits.preemptions is not None:
+            self.orders = self.classes if self.complete else None
+        if not ended:
+            self.notes.append(f"given up after {limits.max_runs:,} runs: max_runs= says how many there may be")
+        elif bound_cut and limits.preemptions is not None:
+            bound = counted(limits.preemptions, "preemption")
+            self.notes.append(f"only interleavings with at most {bound} were tried")
+        if self.doubts:
+            self.complete = False
+            self.notes += sorted(self.doubts)
+
 
 class Explorer:
     """Makes the runs, on one stage."""
 
-    def __init__(
-        self, simulation: Simulation, found: Found, max_runs: int, preemptions: int | None, progress: Progress
-    ) -> None:
+    def __init__(self, simulation: Simulation, found: Found, limits: Limits, progress: Progress | None) -> None:
         self._simulation = simulation
         self._progress = progress
         self._found = found
-        self._max_runs = max_runs
-        self._bound = preemptions
-        self._given_away: set[str] = set()
-        self._looked_at_the_clock = False
-        self._left_going = False  # a run was ended that might have come to an end
+        self._limits = limits
 
-    def explore(self) -> None:
+    def explore(self, alone: int) -> Search | None:
+        """Make all runs, or `alone` of the last search; returns that search where something is left of it."""
         self._check_repeatable()
-        while not self._all():
-            self._found.begin_anew()  # something turned out to be shared only now
-        shared = self._simulation.shared
-        assert shared is not None
-        if self._found.complete and self._looked_at_the_clock:
-            self._found.complete = False
-            self._found.notes.append("the scenario looks at the clock, and what it says is not explored")
-        if self._left_going:
-            self._found.complete = False
-            self._found.notes.append(f"a run was still going after {MAX_STEPS:,} steps, and may have an end after all")
-        unseen = {*self._simulation.unseen, *self._given_away}
-        if unseen:
-            self._found.complete = False
-            self._found.notes += sorted(unseen)
-
-    def _all(self) -> bool:
-        """Make all runs; False when they are to be made again."""
-        found = self._found
-        self._looked_at_the_clock = False
-        if self._bound is not None:
-            search = Search(self._bound)
-            ended = self._search(search, self._max_runs, counted_in=found.classes)
-            if ended is None:
-                return False
-            found.orders = None
-            found.complete = ended and not search.bound_cut
-            if found.complete:
-                found.orders = found.classes
-            elif ended:
-                found.notes.append(f"only interleavings with at most {counted(self._bound, 'preemption')} were tried")
-            else:
-                self._say_given_up()
-            return True
-        for bound in FEW_PREEMPTIONS:
-            if self._search(Search(bound), min(FIRST_RUNS, self._max_runs)) is None:
-                return False
-            if found.simplest is not None:
+        while True:
+            search = Search(self._limits.preemptions)
+            ended = self._all(search, min(alone, self._limits.max_runs))
+            if ended is not None:
                 break
-        found.runs = 0
-        ended = self._search(Search(), self._max_runs, found.classes)
+            self._found.begin_anew()  # something turned out to be shared only now
+        if not ended and self._found.runs < self._limits.max_runs:
+            return search
+        self._found.end(ended, self._limits, search.bound_cut)
+        return None
+
+    def make(self, part: Part) -> Done:
+        """Make a part of a search."""
+        search = part.begin(self._limits.preemptions)
+        ended = self._search(search, part.most, self._found.classes)
         if ended is None:
-            return False
-        found.complete = ended
-        if not ended:
-            self._say_given_up()
-        return True
+            return Done(self._found, shared=self._simulation.shared)
+        above, nodes = part.left(search)
+        return Done(self._found, above, nodes, search.bound_cut)
+
+    def _all(self, search: Search, most: int) -> bool | None:
+        """Make all runs, or so many of the last search; whether they were all, None when they are to be made again."""
+        found = self._found
+        if search.preemptions is None:
+            for bound in FEW_PREEMPTIONS:
+                if self._search(Search(bound), min(FIRST_RUNS, self._limits.max_runs)) is None:
+                    return None
+                if found.simplest is not None:
+                    break
+            found.runs = 0
+        return self._search(search, most, found.classes)
 
     def look_for_a_simpler_one(self) -> None:
         """Find a run that fails with fewer preemptions than the simplest so far, if it takes not too long."""
@@ -146,9 +171,6 @@ class Explorer:
             if ended is None or left <= 0 or (self._found.simplest and self._found.simplest.cost[0] == bound):
                 break
 
-    def _say_given_up(self) -> None:
-        self._found.notes.append(f"given up after {self._max_runs:,} runs: max_runs= says how many there may be")
-
     def _search(self, search: Search, most: int, counted_in: Counter[Any] | None = None) -> bool | None:
         """Make the runs of one search; whether they were all, None when something turned out to be shared only now.
 
@@ -159,7 +181,8 @@ class Explorer:
         for _ in range(most):
             done, stepping = self._run(search)
             found.runs += 1
-            self._progress.step()
+            if self._progress is not None:
+                self._progress.step()
             if shared.grew:
                 shared.grew = False
                 return None
@@ -192,9 +215,12 @@ class Explorer:
         assert isinstance(stepping, Stepping)
         if isinstance(done.error, Stuck) and not stepping.endless and len(stepping.steps) < MAX_STEPS:
             raise done.error
-        self._looked_at_the_clock |= stepping.looked_at_the_clock
-        self._left_going |= isinstance(done.error, Stuck) and not stepping.endless
-        self._given_away.update(note for note in stepping.events.notes if "given away" in note)
+        doubts = self._found.doubts
+        if stepping.looked_at_the_clock:
+            doubts.add("the scenario looks at the clock, and what it says is not explored")
+        if isinstance(done.error, Stuck) and not stepping.endless:
+            doubts.add(f"a run was still going after {MAX_STEPS:,} steps, and may have an end after all")
+        doubts.update(note for note in stepping.events.notes if "given away" in note)
         return done, stepping
 
     def get_to_know(self) -> None:
@@ -210,7 +236,6 @@ class Explorer:
         """NotRepeatable where a second run with the same choices differs from the first one."""
         shared = self._simulation.shared
         assert shared is not None
-        self._looked_at_the_clock = False
         made: list[tuple[Any, list[Step]]] = []
         while len(made) < 2:
             done, stepping = self._run(InOrder())
@@ -249,11 +274,63 @@ def outcome_of(done: Finished) -> Any:
     return outcome_text(done.value, None) if by_identity and done.value is not None else done.value
 
 
-def look_for_a_simpler_one(call: str, program: partial[Any], found: "Found") -> None:
+def look_for_a_simpler_one(call: str, program: partial[Any], found: Found) -> None:
+    """Find a run that fails with fewer preemptions than the simplest so far, if it takes not too long."""
     with exclusively(), Progress(call) as progress, Simulation(program, steps=True, noted=False) as simulation:
-        explorer = Explorer(simulation, found, SIMPLER_RUNS, None, progress)
+        explorer = Explorer(simulation, found, Limits(SIMPLER_RUNS, None), progress)
         explorer.get_to_know()
         explorer.look_for_a_simpler_one()
+
+
+def explore_all(call: str, program: partial[Any], found: Found, limits: Limits, executor: Executor | None) -> None:
+    """Make all runs, from the first hundred on in other processes where there is an `executor`."""
+    shared = Shared()
+    if executor is not None:
+        program = as_sent(program)
+    with Progress(call) as progress:
+        while True:
+            with exclusively(), Simulation(program, steps=True, noted=False, shared=shared) as simulation:
+                if not simulation.seen:
+                    raise Unseen(
+                        f"no access in {call.partition('(')[0]}() can be seen, so nothing would be explored: explore a "
+                        "function that is written in Python, in a file or cell of your own"
+                    )
+                explorer = Explorer(simulation, found, limits, progress)
+                search = explorer.explore(limits.max_runs if executor is None else ALONE)
+                found.doubts.update(simulation.unseen)
+            if search is None or executor is None:
+                break
+            bound_cut = [search.bound_cut]
+
+            def keep(done: Done, bound_cut: list[bool] = bound_cut) -> bool:
+                if done.shared is not None:
+                    shared.update(done.shared)
+                    return False
+                found.add(done.found)
+                progress.step(done.found.runs)
+                bound_cut.append(done.bound_cut)
+                return True
+
+            known = len(shared)
+            make = partial(_elsewhere, program, found.expect, shared, limits)
+            ended = spread(executor, make, search, limits.max_runs - found.runs, keep)
+            if len(shared) == known:
+                found.end(ended, limits, any(bound_cut))
+                break
+            found.begin_anew()
+
+
+def _elsewhere(program: partial[Any], expect: Any, shared: Shared, limits: Limits, part: Part) -> Done:
+    """Make a part of a search, in another process."""
+    found = Found(expect)
+    with exclusively(), Simulation(program, steps=True, noted=False, shared=shared) as simulation:
+        done = Explorer(simulation, found, limits, None).make(part)
+        found.doubts.update(simulation.unseen)
+    found.expect = None
+    for example in (found.simplest, *found.examples.values()):
+        if example is not None:
+            example.value = None  # it was compared, and may be large
+    return done
 
 
 def shown(outcome: Any) -> str:

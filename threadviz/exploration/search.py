@@ -32,6 +32,12 @@ class Node:
         self.last = -1  # the thread that went on before
         self.spent = 0  # preemptions up to here
 
+    def leading_to(self, chosen: int) -> "Node":
+        """A copy for a search that only passes here; what was tried matters to whoever tries something else."""
+        node = Node(self.ready, self.known)
+        node.chosen, node.todo, node.last, node.spent = chosen, set(self.todo), self.last, self.spent
+        return node
+
 
 class Search:
     """A policy that makes one run after the other until there is none left that is worth it."""
@@ -44,6 +50,7 @@ class Search:
         self.preemptions = preemptions
         self.bound_cut = False  # a bound kept runs from being made
         self.stack: list[Node] = []
+        self.floor = 0  # what was chosen before this number of choices is none of this search's business
 
     # ---- as a policy ----
 
@@ -114,7 +121,7 @@ class Search:
 
     def advance(self) -> bool:
         """Choose the next run; False when nothing is left."""
-        while self.stack:
+        while len(self.stack) > self.floor:
             node = self.stack[-1]
             if node.step is not None:
                 node.tried[node.chosen] = node.step

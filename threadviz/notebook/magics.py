@@ -42,7 +42,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
             return _shown(record(scenario))
 
     def explore_cell(line: str, cell: str) -> Exploration:
-        """Run the cell in every order of its threads' steps; its last line is what came of it: %%explore [--expect X]"""
+        """Run the cell in every order of its threads' steps; its last line is the outcome: %%explore [--expect X]"""
         given = re.fullmatch(r"(?:--expect[ =]\s*(.+))?", line.strip())
         if given is None:
             raise UsageError(f"%%explore takes only --expect and what the last line should be worth, not {line!r}")

@@ -60,7 +60,7 @@ class Simulation:
         self._points = Points(functions, around.scripts, preempts or steps, noted)
         self._stage = Stage(SteppedThreads if steps else SimulatedThreads, program, self._holders, self._points)
         self._noted = noted
-        self.shared = (shared or Shared()) if steps else None  # for runs that go step by step
+        self.shared = (Shared() if shared is None else shared) if steps else None  # for runs that go step by step
         self._watchdog = Watchdog(self)
         self._simulator: Simulator | None = None  # of the run that goes on
         self.newest: Simulator | None = None  # of the run before it

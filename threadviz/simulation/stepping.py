@@ -159,6 +159,14 @@ class Shared:
     def __contains__(self, site: Site) -> bool:
         return site in self._sites
 
+    def __len__(self) -> int:
+        return len(self._sites) + self.ends
+
+    def update(self, other: "Shared") -> None:
+        """Take over what another process has found."""
+        self._sites |= other._sites
+        self.ends |= other.ends
+
     def take_growth(self) -> bool:
         """Whether something was added since this was asked for."""
         grew, self.grew = self.grew, False
