@@ -230,6 +230,35 @@ def test_long_run_that_was_cut_off_is_no_proof_that_it_never_ends(monkeypatch):
     assert not found.complete and found.notes == ("a run was still going after 5 steps, and may have an end after all",)
 
 
+def test_loop_that_tries_again_without_end_is_given_up_soon_and_said():
+    def take_both(one, other):
+        while True:
+            with one:
+                if other.acquire(blocking=False):
+                    other.release()
+                    return
+
+    def scenario():
+        a, b = threading.Lock(), threading.Lock()
+        explored.together(lambda: take_both(a, b), lambda: take_both(b, a))
+
+    found = tv.explore(scenario)
+    assert not found.complete and found.runs < 100
+    assert found.notes[-1] == "a run was still going after 5,000 steps, and may have an end after all"
+
+
+def test_search_is_given_up_where_run_after_run_goes_on(monkeypatch):
+    from threadviz.exploration import explorer
+    from threadviz.simulation import stepping
+
+    for module in (stepping, explorer):
+        monkeypatch.setattr(module, "MAX_STEPS", 5)
+    monkeypatch.setattr(explorer, "MOST_GOING_ON", 2)
+    found = tv.explore(explored.race, 3)
+    assert found.runs < 4 and not found.complete
+    assert found.notes[0] == "given up: run after run goes on and on, as where a loop tries again without end"
+
+
 def test_assert_holds_tells_the_story_and_how_to_run_it_again():
     tv.explore(explored.lock, expect=2).assert_holds()
     with pytest.raises(AssertionError) as caught:

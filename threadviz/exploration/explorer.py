@@ -60,11 +60,17 @@ class Found:
         self.orders: Counter[Any] | None = Counter()  # None where they are too many to count
         self.examples: dict[Any, Example] = {}
         self.simplest: Example | None = None  # of the runs that do not meet what was expected
+        self.going_on = 0  # runs that were cut off
         self.doubts: set[str] = set()  # sentences that say why this may not be the whole
 
     @property
     def counts(self) -> str:
         return "interleavings" if self.orders is not None and self.complete else "inequivalent interleavings"
+
+    @property
+    def goes_on_and_on(self) -> bool:
+        """Whether so many runs had to be cut off that more of them would only take time."""
+        return self.going_on >= MOST_GOING_ON
 
     def outcomes(self) -> Counter[Any]:
         return self.orders if self.orders is not None and self.complete else self.classes
@@ -100,6 +106,7 @@ class Found:
                 self.examples[outcome] = example
         if other.simplest is not None and (self.simplest is None or other.simplest.rank < self.simplest.rank):
             self.simplest = other.simplest
+        self.going_on += other.going_on
         self.doubts |= other.doubts
 
     def end(self, ended: bool, limits: Limits, bound_cut: bool) -> None:
@@ -107,7 +114,9 @@ class Found:
         self.complete = ended and not bound_cut
         if limits.preemptions is not None:
             self.orders = self.classes if self.complete else None
-        if not ended:
+        if self.goes_on_and_on:
+            self.notes.append("given up: run after run goes on and on, as where a loop tries again without end")
+        elif not ended:
             self.notes.append(f"given up after {limits.max_runs:,} runs: max_runs= says how many there may be")
         elif bound_cut and limits.preemptions is not None:
             bound = counted(limits.preemptions, "preemption")
@@ -135,7 +144,7 @@ class Explorer:
             if ended is not None:
                 break
             self._found.begin_anew()  # something turned out to be shared only now
-        if not ended and self._found.runs < self._limits.max_runs:
+        if not ended and self._found.runs < self._limits.max_runs and not self._found.goes_on_and_on:
             return search
         self._found.end(ended, self._limits, search.bound_cut)
         return None
@@ -186,7 +195,8 @@ class Explorer:
             if shared.grew:
                 shared.grew = False
                 return None
-            search.analyse(stepping)
+            goes_on = isinstance(done.error, Stuck) and not stepping.endless
+            search.analyse(stepping, goes_on)
             if stepping.stop_now != "cut":
                 outcome = found.keep(done, search.preemptions_made(), [step.thread for step in stepping.steps])
                 if counted_in is not None:
@@ -196,6 +206,8 @@ class Explorer:
                     return True
             if not search.advance():
                 return True
+            if found.goes_on_and_on:
+                return False
         return False
 
     def _count_orders(self, search: Search, stepping: Stepping, outcome: Any) -> None:
@@ -219,6 +231,7 @@ class Explorer:
         if stepping.looked_at_the_clock:
             doubts.add("the scenario looks at the clock, and what it says is not explored")
         if isinstance(done.error, Stuck) and not stepping.endless:
+            self._found.going_on += 1
             doubts.add(f"a run was still going after {MAX_STEPS:,} steps, and may have an end after all")
         doubts.update(note for note in stepping.events.notes if "given away" in note)
         return done, stepping
@@ -309,7 +322,7 @@ def explore_all(call: str, program: partial[Any], found: Found, limits: Limits, 
                 found.add(done.found)
                 progress.step(done.found.runs)
                 bound_cut.append(done.bound_cut)
-                return True
+                return not found.goes_on_and_on
 
             known = len(shared)
             make = partial(_elsewhere, program, found.expect, shared, limits)

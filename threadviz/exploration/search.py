@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import NotRepeatable
 from ..simulation.stepping import Before, Cut, PlaceKey, Step, Stepping, Use, disturb
 
+BEGINNING = 200  # steps of a run that was cut off
 MAX_ORDERS = 50_000  # states that are gone through to count the interleavings of one class
 
 
@@ -110,13 +111,14 @@ class Search:
 
     # ---- from run to run ----
 
-    def analyse(self, run: Stepping) -> None:
-        """A run is over: find out which others it makes worth making."""
-        del self.stack[len(run.steps) :]  # a run that was ended may have chosen a step that was not made
+    def analyse(self, run: Stepping, goes_on: bool = False) -> None:
+        """A run is over: find out which others it makes worth making; of one that goes on and on, by its beginning."""
+        steps, pending = (run.steps[:BEGINNING], []) if goes_on else (run.steps, run.pending())
+        del self.stack[len(steps) :]  # a run that was ended may have chosen a step that was not made
         if self.preemptions is None:
-            self._find_races(run.steps, run.pending())
+            self._find_races(steps, pending)
         else:
-            for node, step in zip(self.stack, run.steps, strict=True):
+            for node, step in zip(self.stack, steps, strict=True):
                 node.step = step
 
     def advance(self) -> bool:
