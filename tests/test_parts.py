@@ -33,6 +33,7 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(parts, "RUNS_A_PART", 3)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("program", explored.ALL, ids=lambda each: each.__name__)
 def test_search_in_parts_finds_the_same_in_as_many_runs(program, small_parts):
     whole = tv.explore(program, max_runs=300)
