@@ -207,6 +207,50 @@ def test_durations_to_choose_from_have_their_unit():
     assert ui.right
 
 
+@pytest.mark.parametrize(
+    ("program", "right", "wrong"),
+    [
+        (explored.race, ["1, 2", "2 and 1", [1, 2], (2.0, 1)], ["2", "1", "1, 2, 3", "0, 1, 2", "never ends"]),
+        (explored.lock, ["2", 2, [2]], ["1, 2", "1"]),
+        (explored.crossed_locks, ["fine or deadlock", ["never ends", "fine"]], ["fine", "deadlock", "1"]),
+        (fails, ["ValueError", "raises ValueError", "an error"], ["KeyError", "1", "never ends"]),
+    ],
+    ids=lambda each: getattr(each, "__name__", None),
+)
+def test_outcomes_are_all_that_are_possible_and_no_other(program, right, wrong):
+    for said, is_right in [*((each, True) for each in right), *((each, False) for each in wrong)]:
+        ui = tv.predict("What can come out?", program, ask="outcomes")
+        ui.answer(said)
+        assert ui.right is is_right, said
+
+
+def test_outcomes_are_ticked_and_counted():
+    ui = tv.predict("What can come out?", explored.race, 3, ask="outcomes", options=[0, 1, 2, 3, "never ends"])
+    assert ui._panel.asked["kind"] == "outcomes"
+    ui._pressed(None, {"chosen": []}, [])
+    assert ui.run is None and ui._panel.state["said"] == "choose your prediction first"
+    ui._pressed(None, {"chosen": [2, 3]}, [])
+    assert ui.said == "Not so: you said 2, 3, and the possible outcomes are 1, 2, 3."
+    assert "outcomes of 90 interleavings" in ui._live.bars and "<svg" in ui._live.face["svg"]
+    ui.answer([3, 2, 1])
+    assert ui.right and ui.said.startswith("Right: the possible outcomes are 1, 2, 3.")
+    with pytest.raises(ValueError, match="choose from these: 0, 1, 2, 3, never ends"):
+        ui.answer([4])
+
+
+def test_only_outcome_is_told_as_such():
+    ui = tv.predict("What can come out?", explored.lock, ask="outcomes")
+    ui.answer(2)
+    assert ui.said == "Right: the only possible outcome is 2."
+
+
+def test_what_could_not_be_explored_to_its_end_is_no_answer(monkeypatch):
+    monkeypatch.setattr(module, "explore", lambda *args: tv.explore(*args, max_runs=3))
+    ui = tv.predict("What can come out?", explored.race, 3, ask="outcomes")
+    ui._pressed(None, {"answer": "1, 2, 3"}, [])
+    assert ui.run is None and ui._panel.state["said"].startswith("what is possible is not known: ")
+
+
 def test_mind_may_be_changed_and_the_first_prediction_counts():
     ui = tv.predict("What is it?", race, 8)
     ui.answer(8)
@@ -248,7 +292,7 @@ def test_options_of_simulate_are_passed_on():
             TypeError,
             ("What?", race),
             {"ask": "time"},
-            "ask must be 'result', 'duration', 'order' or a function of a run, not 'time'",
+            "ask must be 'result', 'duration', 'order', 'outcomes' or a function of a run, not 'time'",
         ),
         (
             TypeError,
@@ -270,6 +314,12 @@ def test_options_of_simulate_are_passed_on():
             ("What?", race),
             {"ask": "duration", "options": [1, "long"]},
             "'long' is no duration: write seconds, such as 2 or 0.5, or 'never ends'",
+        ),
+        (
+            ValueError,
+            ("What?", race),
+            {"ask": "outcomes", "seed": 1},
+            "every interleaving is run for its outcomes: leave out seed",
         ),
         (TypeError, ("What?", race, 1, 2), {}, "too many positional arguments"),
         (
@@ -309,7 +359,7 @@ def test_stopped_run_is_no_prediction(monkeypatch):
         raise KeyboardInterrupt
 
     ui = tv.predict("What is it?", race)
-    monkeypatch.setattr(ui, "_simulated", stopped)
+    monkeypatch.setattr(ui, "_made", stopped)
     ui._pressed(None, {"answer": "1"}, [])
     assert ui._panel.state["said"] == "stopped; predict again to run it" and ui.right is None
 
@@ -318,7 +368,7 @@ def test_answer_that_comes_in_another_thread_is_left_to_the_cells_own():
     async def answered():
         ui = tv.predict("What is it?", race, 8)
         where = []
-        ui._simulated = lambda: where.append(threading.current_thread()) or tv.simulate(race, 8)
+        ui._made = lambda: where.append(threading.current_thread()) or tv.simulate(race, 8)
         other = threading.Thread(target=ui._pressed, args=(None, {"answer": "1"}, []))
         other.start()
         other.join()

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..calls import short
 from ..errors import Deadlock, Stuck
+from ..exploration.exploration import Exploration
 from ..run import Run
 from ..story.words import seconds
 from ..texts import error_parts
@@ -21,6 +22,8 @@ NEVER = "never ends"
 TOLERANCE = 0.05  # of a duration
 _NEVERS = {NEVER, "never", "deadlock", "deadlocks", "hangs", "does not end", "doesn't end", "for ever", "forever"}
 _YES = {"yes": True, "no": False, "true": True, "false": False}
+_ENDLESS = ("deadlock", NEVER)  # as explore names them
+_SEPARATORS = re.compile(r"[,;]|\band\b|\bor\b")
 _FAILS = {"error", "an error", "exception", "an exception", "raises", "fails"}
 _SECONDS = re.compile(r"([\d.,]+)\s*(?:(ms|millisecond)s?|(min|minute)s?|(?:s|sec|second)s?|)", re.ASCII)
 
@@ -52,6 +55,27 @@ class Duration(Truth):
         if self.value is NEVER or is_never(said):
             return self.value is NEVER and is_never(said)
         return math.isclose(read_seconds(said), self.value, rel_tol=TOLERANCE, abs_tol=1e-9)
+
+
+@dataclass(frozen=True)
+class Outcomes(Truth):
+    """All outcomes that a scenario has, whoever goes first, as an Exploration names them."""
+
+    def matches(self, said: object) -> bool:
+        """Whether somebody who said these named all of them and no other."""
+        each = said if isinstance(said, list | tuple) else _SEPARATORS.split(str(said))
+        return all(any(_means(one, outcome) for outcome in self.value) for one in each) and all(
+            any(_means(one, outcome) for one in each) for outcome in self.value
+        )
+
+
+def outcomes_of(found: Exploration) -> Outcomes:
+    """Return what a complete exploration has found to be possible; ValueError, in one sentence, for another one."""
+    if not found.complete:
+        raise ValueError(f"what is possible is not known: {found.verdict}")
+    shown = sorted(each if each in _ENDLESS else short(each) for each in found.outcomes)
+    many = f"the possible outcomes are {', '.join(shown)}"
+    return Outcomes(tuple(found.outcomes), many if len(shown) > 1 else f"the only possible outcome is {shown[0]}")
 
 
 def truth_of(run: Run, ask: Ask, options: Sequence[object]) -> Truth:
@@ -121,6 +145,17 @@ def _names_of(ending: object) -> set[str]:
         return _NEVERS
     name, text = error_parts(ending)
     return {_spoken(each) for each in (name, f"raises {name}", f"{name}: {text}", f"raises {name}: {text}")} | _FAILS
+
+
+def _means(said: object, outcome: object) -> bool:
+    """Whether an outcome of an exploration is what somebody said."""
+    if isinstance(outcome, str) and outcome in _ENDLESS:
+        return is_never(said)
+    if isinstance(outcome, str) and outcome.startswith("raises ") and isinstance(said, str):
+        whole = _spoken(outcome)
+        name = whole.partition(":")[0]
+        return _spoken(said) in {whole, name, name.removeprefix("raises "), *_FAILS}
+    return Truth(outcome, "").matches(said)
 
 
 def _readings(said: str) -> Iterable[object]:

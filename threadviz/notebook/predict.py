@@ -11,17 +11,20 @@ import traitlets
 
 from ..calls import call_text, check_scenario, short
 from ..errors import ThreadvizError
-from ..picture.live import LiveTimeline
+from ..exploration.exploration import Exploration, explore
+from ..exploration.explorer import shown
+from ..picture.live import LiveTimeline, outcomes_html
 from ..run import Run
 from ..texts import error_text
 from ..verbs import RESERVED as SIMULATES
 from ..verbs import simulate
-from .answers import NEVER, TOLERANCE, Ask, Truth, arrows, is_never, read_seconds, truth_of
+from .answers import NEVER, TOLERANCE, Ask, Truth, is_never, outcomes_of, read_seconds, truth_of
 from .for_real import handed_over, running_loop
 from .progress import note, score
 
 RESERVED = ("question", "ask", "options", *SIMULATES)
-_KINDS = ("result", "duration", "order")
+_KINDS = ("result", "duration", "order", "outcomes")
+_MANY = ("order", "outcomes")  # of whose options there may be several in an answer
 _HERE = Path(__file__).parent
 
 
@@ -45,14 +48,16 @@ def predict(
     scenario : callable
         Builds its own state and uses threads; plain Python.  Called with the other arguments, on the virtual clock;
         `seed`, `schedule` and `cores` are those of `simulate`.
-    ask : {"result", "duration", "order"} or callable, optional
+    ask : {"result", "duration", "order", "outcomes"} or callable, optional
         What is compared: the value that the scenario returns; its duration in seconds, virtual, within 5 percent; the
-        order in which `options` come in what is printed and logged; or what this function of the Run returns:
+        order in which `options` come in what is printed and logged; all outcomes that are possible, in every
+        interleaving, which is explored; or what this function of the Run returns:
         `ask=lambda run: len(run.trace.lanes)`.  "never ends" is right for a result or a duration where the run
         stands still for ever or has no end, and the name of an exception where the scenario raises it.
     options : sequence, optional
-        The answers to choose from, or, for an order, lines or parts of lines; they are shown sorted, and those that
-        never come are to be left out.  Without them the answer is typed in: `2` is as good as `2.0`.
+        The answers to choose from, one or, for outcomes, all that are possible; for an order, lines or parts of lines,
+        which are shown sorted, and those that never come are to be left out.  Without them the answer is typed in:
+        `2` is as good as `2.0`.
 
     Returns
     -------
@@ -87,9 +92,12 @@ def predict(
         raise TypeError(f"ask must be {', '.join(map(repr, _KINDS))} or a function of a run, not {ask!r}")
     choices = _choices(ask, options)
     made = {key: kwargs.pop(key) for key in SIMULATES if key in kwargs}
+    if made and ask == "outcomes":
+        raise ValueError(f"every interleaving is run for its outcomes: leave out {', '.join(made)}")
     # one sentence now, and not after the answer, for arguments that do not fit
     name = call_text(scenario, args, kwargs).partition("(")[0]
-    return Prediction(question.strip(), name, partial(simulate, scenario, *args, **made, **kwargs), ask, choices)
+    verb: Callable[..., Run | Exploration] = explore if ask == "outcomes" else partial(simulate, **made)
+    return Prediction(question.strip(), name, partial(verb, scenario, *args, **kwargs), ask, choices)
 
 
 def _choices(ask: Ask, options: Sequence[object] | None) -> list[Any]:
@@ -138,11 +146,14 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
         What came of the newest prediction, in a sentence.
     """
 
-    def __init__(self, question: str, name: str, simulated: Callable[[], Run], ask: Ask, options: list[Any]) -> None:
-        self._question, self._name, self._simulated = question, name, simulated
+    def __init__(
+        self, question: str, name: str, made: Callable[[], Run | Exploration], ask: Ask, options: list[Any]
+    ) -> None:
+        self._question, self._name, self._made = question, name, made
         self._ask, self._options = ask, options
         self._labels = [_label(ask, each) for each in options]
         self._truth: Truth | None = None
+        self._bars = ""
         self._first: str | None = None
         self._home = running_loop()
         self.run: Run | None = None
@@ -155,7 +166,7 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
         self.add_class("threadviz-predict")
 
     def answer(self, value: object) -> None:
-        """Predict `value`; of options, one of them, and for an order a list of them.
+        """Predict `value`; of options, one of them, and for an order or outcomes a list of them.
 
         Raises
         ------
@@ -164,12 +175,8 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
         """
         said = self._read(value)
         if self._truth is None:
-            run = self._simulated()
-            try:
-                self._truth = truth_of(run, self._ask, self._options)
-            except Exception as error:  # what asks is the chapter's own code
-                raise ValueError(f"the run does not answer this question: {error_text(error)}") from error
-            self.run = run
+            self._come(self._made())
+            assert self._truth is not None
         self.right = self._truth.matches(value)
         again = "" if self._first is None else f" What counts is your first prediction, {self._first}."
         if self._first is None:
@@ -179,12 +186,28 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
         self.said = (f"Right: {came}." if self.right else f"Not so: you said {said}, and {came}.") + again
         self._show()
 
+    def _come(self, made: Run | Exploration) -> None:
+        """Take what was run for what there is to know and to show."""
+        if isinstance(made, Exploration):
+            self._truth = outcomes_of(made)
+            counted = made.outcomes.most_common()
+            self._bars = outcomes_html([(shown(outcome), count) for outcome, count in counted], made.counts)
+            self.run = made.counterexample or made.example(counted[-1][0])
+            return
+        try:
+            self._truth = truth_of(made, self._ask, self._options)
+        except Exception as error:  # what asks is the chapter's own code
+            raise ValueError(f"the run does not answer this question: {error_text(error)}") from error
+        self.run = made
+
     def _read(self, value: object) -> str:
         """The answer in words; raises where it is none."""
-        if self._ask == "order":
+        if self._options and self._ask in _MANY:
             if not isinstance(value, list | tuple) or any(each not in self._options for each in value):
-                raise ValueError(f"put these in order: {', '.join(self._labels)}")
-            return arrows(value) or "none of them"
+                what = "put these in order" if self._ask == "order" else "choose from these"
+                raise ValueError(f"{what}: {', '.join(self._labels)}")
+            labels = [self._labels[self._options.index(each)] for each in value]
+            return (" → " if self._ask == "order" else ", ").join(labels) or "none of them"
         if self._options:
             if value not in self._options:
                 raise ValueError(f"{value!r} is none of the options: {', '.join(self._labels)}")
@@ -202,10 +225,10 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
             match message:
                 case {"answer": str(text)} if not self._options:
                     self.answer(text)
-                case {"chosen": [int(index)]} if self._options and self._ask != "order":
-                    self.answer(self._options[index])
-                case {"chosen": list(indices)} if self._ask == "order":
+                case {"chosen": list(indices)} if indices and self._options and self._ask in _MANY:
                     self.answer([self._options[index] for index in indices])
+                case {"chosen": [int(index)]} if self._options:
+                    self.answer(self._options[index])
                 case {"chosen": _}:
                     self._tell("choose your prediction first")
         except KeyboardInterrupt:
@@ -222,17 +245,24 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
         assert self.run is not None
         self._tell(self.said)
         self._panel.state = self._panel.state | {"right": self.right, "score": score()}
-        self._live.show(self.run.face())
+        self._live.show(self.run.face(), bars=self._bars)
 
     def _asked(self) -> dict[str, Any]:
-        percent = f"{TOLERANCE:.0%}".replace("%", " percent")
-        hint = {
-            "duration": f"in seconds, within {percent}; or: {NEVER}",
+        hints = {
+            "result": f"a number or a word; or: {NEVER}",
+            "duration": f"in seconds, within {TOLERANCE * 100:g} percent; or: {NEVER}",
             "order": "press them in the order in which they come; leave out what never comes",
-        }.get(str(self._ask), f"a number or a word; or: {NEVER}" if self._ask == "result" else "a number or a word")
-        kind = "order" if self._ask == "order" else "choice" if self._options else "text"
-        hint = "" if kind == "choice" else hint
-        return {"question": self._question, "kind": kind, "options": self._labels, "hint": hint}
+            "outcomes": "all that are possible" + ("" if self._options else f", such as 1, 2; or: {NEVER}"),
+        }
+        kind, hint = "text", hints.get(str(self._ask), "a number or a word")
+        if self._options:
+            kind = str(self._ask) if self._ask in _MANY else "choice"
+        return {
+            "question": self._question,
+            "kind": kind,
+            "options": self._labels,
+            "hint": "" if kind == "choice" else hint,
+        }
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         told = [f"Predict: {self._question}"]
