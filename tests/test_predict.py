@@ -202,7 +202,7 @@ def test_options_are_choices_and_nothing_else_is_an_answer():
 
 def test_durations_to_choose_from_have_their_unit():
     ui = tv.predict("How long?", sleeper, ask="duration", options=[1, 2.0, "never ends"])
-    assert ui._panel.asked["options"] == ["1 s", "2.0 s", "never ends"]
+    assert ui._panel.asked["options"] == ["1 s", "2 s", "never ends"]
     ui.answer(2)
     assert ui.right
 

@@ -5,7 +5,18 @@ import json
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from .lab import PATIENCE, open_notebook, run_all, screenshot, set_theme, write_notebook
+from .lab import (
+    PATIENCE,
+    first_widget,
+    move_slider,
+    open_notebook,
+    restart_kernel,
+    run_all,
+    screenshot,
+    set_theme,
+    state_of,
+    write_notebook,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -52,13 +63,16 @@ ipywidgets.VBox([
 
 @pytest.fixture
 def panels(page, lab, folder, request):
-    name = f"{request.node.name}.ipynb"
-    write_notebook(folder / name, SOURCE)
-    open_notebook(page, lab(name))
-    assert run_all(page)["errors"] == []
+    open_and_run(page, lab, folder, f"{request.node.name}.ipynb", SOURCE)
     panels = page.locator(".jp-OutputArea-output .threadviz-predict")
     panels.nth(2).locator("button").first.wait_for(timeout=PATIENCE)
     return [panels.nth(i) for i in range(3)]
+
+
+def open_and_run(page, lab, folder, name, source):
+    write_notebook(folder / name, source)
+    open_notebook(page, lab(name))
+    assert run_all(page)["errors"] == []
 
 
 def wait_for(panel, text):
@@ -116,6 +130,40 @@ def test_typed_chosen_and_put_in_order_by_the_keyboard_alone(panels):
     wait_for(ordered, "“all done” never comes")
     assert ordered.locator(".tv-said").text_content().startswith("Right: the order is all started → song")
     assert page.locator(".jp-Cell").count() == 1  # no key went to the notebook
+
+
+def test_whoever_answers_without_a_kernel_is_told(panels):
+    restart_kernel(panels[0].page)
+    panels[0].locator("input").fill("80")
+    panels[0].locator("input").press("Enter")
+    wait_for(panels[0], "no answer yet: another cell is running, or the kernel is gone; then run this cell again")
+
+
+def test_goal_of_sliders_is_said_at_once_and_all_that_was_done_is_kept(page, lab, folder):
+    (folder / ".threadviz_progress.json").unlink(missing_ok=True)
+    source = SOURCE.partition("ipywidgets.VBox")[0]
+    ask = "asked = tv.predict('What does it return?', pay, 2, ask='outcomes', options=[10, 20, 80])\n"
+    goal = "played = tv.interact(pay, people=(1, 8), goal=('lose 3 of 4', lambda run: len(run.trace.lanes) == 5))\n"
+    open_and_run(page, lab, folder, "paying.ipynb", f"{source}{ask}{goal}ipywidgets.VBox([played, asked])")
+    widget = first_widget(page)
+    assert widget.locator(".widget-html").first.text_content().strip() == "Goal: lose 3 of 4"
+    move_slider(widget, "ArrowLeft", 4)
+    page.locator(".tv-outcome", has_text="outcome: 10 – the goal is reached!").wait_for(timeout=PATIENCE)
+    screenshot(page, "goal_reached")
+    move_slider(widget, "ArrowLeft")
+    page.wait_for_timeout(500)
+    assert state_of(widget)[0] == "outcome: 10"
+    assert widget.locator(".widget-html").first.text_content().strip() == "Goal: lose 3 of 4 – reached!"
+    panel = page.locator(".threadviz-predict").first
+    panel.get_by_role("checkbox", name="10").check()
+    panel.get_by_role("checkbox", name="80").check()
+    panel.locator("button").click()
+    wait_for(panel, "Not so: you said 10, 80, and the possible outcomes are")
+    screenshot(page, "predict_outcomes")
+    kept = json.loads((folder / ".threadviz_progress.json").read_text(encoding="utf-8"))
+    assert kept == {
+        "paying": {"goals": {"pay: lose 3 of 4": True}, "predictions": {"pay: What does it return?": False}}
+    }
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])

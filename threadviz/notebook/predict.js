@@ -1,7 +1,7 @@
 // The panel of tv.predict: a question, a form for its answer, and what came of it.  It knows no answer: what is given
 // goes to the kernel, which then runs the program.  All texts are set as text, never as HTML.
 
-const PATIENCE = 300, LONG = 4000; // ms without an answer of the kernel, until that is said
+const PATIENCE = 300, LONG = 3000; // ms without an answer of the kernel, until that is said
 
 function node(name, about = {}, ...inner) {
   const made = Object.assign(document.createElement(name), about);

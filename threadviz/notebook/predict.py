@@ -120,7 +120,7 @@ def _label(ask: Ask, option: object) -> str:
     """An option as it is shown; ValueError where it is no answer to the question."""
     if ask == "duration" and not is_never(option):
         read_seconds(option)
-        return option if isinstance(option, str) else f"{option} s"
+        return option if isinstance(option, str) else f"{option:g} s"
     return option if isinstance(option, str) else short(option)
 
 
@@ -243,9 +243,10 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
 
     def _show(self) -> None:
         assert self.run is not None
-        self._tell(self.said)
-        self._panel.state = self._panel.state | {"right": self.right, "score": score()}
-        self._live.show(self.run.face(), bars=self._bars)
+        self._live.show(self.run.face(), bars=self._bars)  # first, so that the page knows how far to scroll
+        with self._panel.hold_sync():
+            self._tell(self.said)
+            self._panel.state = self._panel.state | {"right": self.right, "score": score()}
 
     def _asked(self) -> dict[str, Any]:
         hints = {

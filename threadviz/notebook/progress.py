@@ -100,7 +100,7 @@ def progress() -> Progress:
     if _is_attended():
         kept = _trouble or f"kept in {FILE}; delete it to start afresh"
     else:
-        kept = "not kept: a program runs this notebook" if path is None else f"as in {path}"
+        kept = "kept where the notebook is open in JupyterLab" if path is None else f"as in {path}"
     return Progress(chapters, kept)
 
 
