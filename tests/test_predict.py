@@ -232,6 +232,7 @@ def test_outcomes_are_ticked_and_counted():
     ui._pressed(None, {"chosen": [2, 3]}, [])
     assert ui.said == "Not so: you said 2, 3, and the possible outcomes are 1, 2, 3."
     assert "outcomes of 90 interleavings" in ui._live.bars and "<svg" in ui._live.face["svg"]
+    assert ui.run.result() == 1  # the outcome that was not foreseen
     ui.answer([3, 2, 1])
     assert ui.right and ui.said.startswith("Right: the possible outcomes are 1, 2, 3.")
     with pytest.raises(ValueError, match="choose from these: 0, 1, 2, 3, never ends"):

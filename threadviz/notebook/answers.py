@@ -63,10 +63,12 @@ class Outcomes(Truth):
 
     def matches(self, said: object) -> bool:
         """Whether somebody who said these named all of them and no other."""
-        each = said if isinstance(said, list | tuple) else _SEPARATORS.split(str(said))
-        return all(any(_means(one, outcome) for outcome in self.value) for one in each) and all(
-            any(_means(one, outcome) for one in each) for outcome in self.value
-        )
+        is_possible = (any(_means(one, outcome) for outcome in self.value) for one in _each(said))
+        return all(is_possible) and all(self.has_named(said, outcome) for outcome in self.value)
+
+    def has_named(self, said: object, outcome: object) -> bool:
+        """Whether this outcome is among what somebody said."""
+        return any(_means(one, outcome) for one in _each(said))
 
 
 def outcomes_of(found: Exploration) -> Outcomes:
@@ -75,7 +77,10 @@ def outcomes_of(found: Exploration) -> Outcomes:
         raise ValueError(f"what is possible is not known: {found.verdict}")
     shown = sorted(each if each in _ENDLESS else short(each) for each in found.outcomes)
     many = f"the possible outcomes are {', '.join(shown)}"
-    return Outcomes(tuple(found.outcomes), many if len(shown) > 1 else f"the only possible outcome is {shown[0]}")
+    return Outcomes(
+        tuple(outcome for outcome, _ in found.outcomes.most_common()),
+        many if len(shown) > 1 else f"the only possible outcome is {shown[0]}",
+    )
 
 
 def truth_of(run: Run, ask: Ask, options: Sequence[object]) -> Truth:
@@ -145,6 +150,10 @@ def _names_of(ending: object) -> set[str]:
         return _NEVERS
     name, text = error_parts(ending)
     return {_spoken(each) for each in (name, f"raises {name}", f"{name}: {text}", f"raises {name}: {text}")} | _FAILS
+
+
+def _each(said: object) -> Iterable[object]:
+    return said if isinstance(said, list | tuple) else _SEPARATORS.split(str(said))
 
 
 def _means(said: object, outcome: object) -> bool:

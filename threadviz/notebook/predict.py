@@ -175,7 +175,7 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
         """
         said = self._read(value)
         if self._truth is None:
-            self._come(self._made())
+            self._come(self._made(), value)
             assert self._truth is not None
         self.right = self._truth.matches(value)
         again = "" if self._first is None else f" What counts is your first prediction, {self._first}."
@@ -186,13 +186,15 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
         self.said = (f"Right: {came}." if self.right else f"Not so: you said {said}, and {came}.") + again
         self._show()
 
-    def _come(self, made: Run | Exploration) -> None:
-        """Take what was run for what there is to know and to show."""
+    def _come(self, made: Run | Exploration, value: object) -> None:
+        """Take what was run for what there is to know and, after this answer, to show."""
         if isinstance(made, Exploration):
-            self._truth = outcomes_of(made)
+            outcomes = outcomes_of(made)
             counted = made.outcomes.most_common()
             self._bars = outcomes_html([(shown(outcome), count) for outcome, count in counted], made.counts)
-            self.run = made.counterexample or made.example(counted[-1][0])
+            missed = [outcome for outcome, _ in counted if not outcomes.has_named(value, outcome)]
+            self.run = made.example((missed or outcomes.value)[-1])
+            self._truth = outcomes
             return
         try:
             self._truth = truth_of(made, self._ask, self._options)
@@ -253,7 +255,9 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
             "result": f"a number or a word; or: {NEVER}",
             "duration": f"in seconds, within {TOLERANCE * 100:g} percent; or: {NEVER}",
             "order": "press them in the order in which they come; leave out what never comes",
-            "outcomes": "all that are possible" + ("" if self._options else f", such as 1, 2; or: {NEVER}"),
+            "outcomes": "choose all that are possible"
+            if self._options
+            else f"all that are possible, such as 1, 2, {NEVER}",
         }
         kind, hint = "text", hints.get(str(self._ask), "a number or a word")
         if self._options:
