@@ -9,13 +9,14 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "threadviz"
 # Each room, and the rooms that it may import from; a room may always import from itself.
-GROUND = {"errors", "texts", "trace", "real", "patches"}
+GROUND = {"errors", "texts", "trace", "real", "patches", "kernel"}
 ROOMS = {
     "errors": set(),
     "texts": set(),
     "trace": set(),
     "real": set(),
     "patches": set(),
+    "kernel": set(),
     "schedule": {"errors"},
     "learner": GROUND,
     "stage": GROUND | {"learner", "schedule"},

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import threadviz as tv
+from threadviz import kernel
 from threadviz.notebook import progress as module
 
 from . import explored, programs
@@ -33,7 +34,7 @@ def nothing_yet(monkeypatch):
 def shell(monkeypatch):
     """A kernel's shell in this process."""
     shell = SimpleNamespace(user_ns={})
-    monkeypatch.setattr(module, "_shell", lambda: shell)
+    monkeypatch.setattr(kernel, "shell", lambda: shell)
     return shell
 
 
@@ -173,8 +174,9 @@ def test_lock_of_a_kernel_that_was_ended_is_taken_over_and_a_living_one_is_waite
 WRITER = """
 import sys
 from types import SimpleNamespace
+from threadviz import kernel
 from threadviz.notebook import progress
-progress._shell = lambda: SimpleNamespace(user_ns={})
+kernel.shell = lambda: SimpleNamespace(user_ns={})
 progress.PATIENCE = 60
 for number in range(40):
     progress.note("goals", f"{sys.argv[1]} {number}", True)

@@ -71,3 +71,32 @@ def test_python_that_is_not_there_is_skipped_by_name(monkeypatch, capsys):
     monkeypatch.setattr(test_other_pythons, "supported", lambda: ["3.99"])
     assert test_other_pythons.main([]) == 0
     assert capsys.readouterr().out.endswith("Python 3.99: skipped: no python3.99 found\n")
+
+
+@pytest.mark.slow
+def test_progress_bar_of_an_exploration_leaves_nothing_in_a_notebook(write, monkeypatch):
+    source = """
+import threading
+import threadviz as tv
+from threadviz.exploration import progress
+progress.PATIENCE = 0
+def scenario():
+    numbers = {"count": 0}
+    def add():
+        numbers["count"] += 1
+    threads = [threading.Thread(target=add) for _ in range(2)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+print(tv.explore(scenario).complete)
+"""
+
+    def outputs():
+        path = write(source)
+        notebook = nbformat.read(path, as_version=4)
+        execute_notebooks.execute(notebook, path.parent)
+        return [output.get("text") or output.data for output in notebook.cells[0].outputs]
+
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    assert outputs() == ["True\n"]  # a program runs it: no bar at all
+    monkeypatch.setenv("JPY_SESSION_NAME", "chapter.ipynb")
+    assert outputs() == [{"text/plain": ""}, "True\n"]

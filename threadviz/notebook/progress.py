@@ -7,13 +7,13 @@ that are run by a program.  Nothing is sent anywhere.  Deleting the file starts 
 import html
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from .. import kernel
 from ..texts import clean
 
 FILE = ".threadviz_progress.json"
@@ -210,37 +210,18 @@ def _why(error: Exception) -> str:
     return f"{error}; delete it to start afresh"
 
 
-def _shell() -> Any:
-    """IPython's shell, where a kernel is behind it."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell if hasattr(shell, "kernel") else None
-
-
-def _notebook() -> str:
-    """The path of the notebook that somebody has open in front of this kernel; empty where nobody has.
-
-    A Jupyter server tells it the kernels that it starts for a page, in their environment; the editor VS Code in a
-    variable.  Whoever runs notebooks by a program, as nbclient and nbval do, tells nothing.
-    """
-    shell = _shell()
-    if shell is None:
-        return ""
-    return str(shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME", ""))
-
-
 def _is_attended() -> bool:
-    return bool(_notebook())
+    return bool(kernel.notebook())
 
 
 def _chapter() -> str:
-    path = Path(_notebook())
+    path = Path(kernel.notebook())
     return path.stem if path.suffix == ".ipynb" else UNNAMED
 
 
 def _file() -> Path | None:
     """The file, or None for a kernel that a program leads: its notebook must not differ from learner to learner."""
     if not _is_attended():
-        return _START / FILE if _shell() is None else None
-    folder = Path(_notebook()).parent
+        return _START / FILE if kernel.shell() is None else None
+    folder = Path(kernel.notebook()).parent
     return (folder if folder.is_absolute() and folder.is_dir() else _START) / FILE
