@@ -174,6 +174,25 @@ IDEAS = {
         "08/owner-run": ['["Lock", "RLock"]', "release unlocked lock"],
         "08/owner-belief": ["A `Lock` has no owner", "An `RLock` has one"],
     },
+    "a line is many steps, and a switch may come between any two": {
+        "07/line-run": ["LOAD_ATTR visitors", "STORE_ATTR visitors"],
+        "07/line-answer": ["**two steps**, a read and a write"],
+        "07/atomic-belief": ["a switch may come between any two steps", "GIL"],
+    },
+    "every order of a small program can be counted": {
+        "07/orders-run": ["1: 4 interleavings", "2: 2 interleavings"],
+        "07/three-answer": ["1 in 15", "2,520"],
+    },
+    "a deadlock is a circle of waits": {
+        "09/circle": ["**deadlock**", "that circle *is* the deadlock"],
+        "09/all-run": ["waits for bob.lock, held by refund", "waits for ann.lock, held by rent"],
+    },
+    "a thousand runs prove nothing": {"09/all-answer": ["passes a thousand times"]},
+    "a thread can wait for itself": {"09/alone-program": ["Lock  deadlock", "RLock 'your balance is 100'"]},
+    "one order of locks makes the circle impossible": {
+        "09/order-program": ["sorted(", "passed: all"],
+        "09/polite-answer": ["**livelock**"],
+    },
     "producers hand over work to consumers": {
         "10/pipeline-intro": ["producer_lock", "consumer_lock", "**slot**"],
         "10/pipeline-program": ["def set_message", "def get_message"],

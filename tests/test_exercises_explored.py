@@ -1,0 +1,318 @@
+"""Exercises whose verdict is a proof: the chapter's solution passes; wrong, lazy and cheating answers do not."""
+
+import ast
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import threadviz as tv
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+KEPT = ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
+
+
+def names_of(chapter):
+    """What the cells of a chapter define, checks and solutions among it; nothing of it is run."""
+    (path,) = NOTEBOOKS.glob(f"{chapter}_*.ipynb")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    names = {"__name__": "chapter"}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            tree = ast.parse("".join(cell["source"]))
+            tree.body = [node for node in tree.body if isinstance(node, KEPT) or is_answer(node)]
+            exec(compile(tree, f"<{chapter}/{cell['id']}>", "exec"), names)
+    return names
+
+
+def is_answer(node):
+    """Whether it is a plain value with a name."""
+    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+
+
+@pytest.fixture(scope="module")
+def any_time():
+    return names_of("07")
+
+
+@pytest.fixture(scope="module")
+def deadlocks():
+    return names_of("09")
+
+
+# 07, exercise 1: an order of steps
+
+
+def test_order_of_the_solution_ends_with_two(any_time, capsys):
+    run = any_time["check_order"](any_time["solution_order"])
+    assert run.result() == 2 and capsys.readouterr().out.startswith("Solved.")
+
+
+def test_order_to_begin_with_is_not_the_answer(any_time, capsys):
+    assert any_time["check_order"](any_time["order"]).result() == 3
+    assert capsys.readouterr().out.startswith("Not yet. This order ends with 3.")
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ("", "Each gate makes six steps; yours has 0 of gate 1, 0 of gate 2, 0 in all"),
+        ("1 2 2 1", "yours has 2 of gate 1, 2 of gate 2, 4 in all"),
+        ("1 2 2 2 2 1 2 1 1 1 1 3", "yours has 6 of gate 1, 5 of gate 2, 12 in all"),
+        ("1 2 2 2 2 2 2 1 1 1 1 1 1", "yours has 7 of gate 1, 6 of gate 2, 13 in all"),
+        ("1 1 1 1 1 1 2 2 2 2 2 2", "This order ends with 6"),
+        ("1 2 2 2 2 2 2 1 1 1 1 1", "This order ends with 3"),
+    ],
+)
+def test_order_that_does_not_end_with_two_is_refused(any_time, capsys, order, said):
+    any_time["check_order"](order)
+    out = capsys.readouterr().out
+    assert out.startswith("Not yet.") and said in out
+
+
+# 07, exercise 2: visitors
+
+
+def open_all(gates, work):
+    threads = [threading.Thread(target=work, args=(gate,)) for gate in gates]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def counts_by_list(gates):
+    inside = []
+
+    def work(gate):
+        while gate.let_one_in():
+            inside.append(gate)
+
+    open_all(gates, work)
+    return len(inside)
+
+
+def counts_under_a_lock(gates):
+    inside, lock = [0], threading.Lock()
+
+    def work(gate):
+        while gate.let_one_in():
+            with lock:
+                inside[0] += 1
+
+    open_all(gates, work)
+    return inside[0]
+
+
+def one_gate_after_the_other(gates):
+    inside = [0]
+
+    def work(gate):
+        while gate.let_one_in():
+            inside[0] += 1
+
+    for gate in gates:
+        open_all([gate], work)
+    return inside[0]
+
+
+def main_does_it_all(gates):
+    inside = 0
+    for gate in gates:
+        while gate.let_one_in():
+            inside += 1
+    return inside
+
+
+def knows_it_by_heart(gates):
+    open_all(gates, lambda gate: gate.let_one_in())
+    return 2
+
+
+def looks_before_the_end(gates):
+    counts = {gate: 0 for gate in gates}
+
+    def work(gate):
+        while gate.let_one_in():
+            counts[gate] += 1
+
+    threads = [threading.Thread(target=work, args=(gate,)) for gate in gates]
+    for thread in threads:
+        thread.start()
+    time.sleep(3)
+    return sum(counts.values())
+
+
+def copies_first(gates):
+    inside = {"visitors": 0}
+
+    def work(gate):
+        while gate.let_one_in():
+            seen = inside["visitors"]
+            inside["visitors"] = seen + 1
+
+    open_all(gates, work)
+    return inside["visitors"]
+
+
+def only_sleeps(gates):
+    open_all(gates, lambda gate: time.sleep(1))
+    return len(gates)
+
+
+@pytest.mark.parametrize("answer", ["solution_count_visitors", counts_by_list, counts_under_a_lock])
+def test_right_ways_to_count_visitors_pass(any_time, answer):
+    assert any_time["check_count"](any_time[answer] if isinstance(answer, str) else answer).passed
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("count_visitors", "an update is lost"),
+        (copies_first, "an update is lost"),
+        (one_gate_after_the_other, "open at the same time"),
+        (main_does_it_all, "open at the same time"),
+        (knows_it_by_heart, "open at the same time"),
+        (only_sleeps, "open at the same time"),
+        (looks_before_the_end, "open at the same time"),
+        (lambda gates: sum(gate._people for gate in gates), "AttributeError"),
+    ],
+    ids=str,
+)
+def test_wrong_ways_to_count_visitors_are_refused(any_time, answer, why):
+    verdict = any_time["check_count"](any_time[answer] if isinstance(answer, str) else answer)
+    assert not verdict.passed and why in verdict.reason
+
+
+# 09: transfers
+
+
+def in_order(source, target):
+    return sorted((source, target), key=lambda account: account.number)
+
+
+def move(source, target, amount):
+    source.balance -= amount
+    target.balance += amount
+
+
+def payments(names):
+    """Answers to the exercise, right and wrong, that sign as the chapter does."""
+    sign = names["sign"]
+
+    def signs_before(source, target, amount):
+        if source is not target:
+            sign()
+            first, second = in_order(source, target)
+            with first.lock, second.lock:
+                move(source, target, amount)
+
+    def forgets_oneself(source, target, amount):
+        first, second = in_order(source, target)
+        with first.lock, second.lock:
+            sign()
+            move(source, target, amount)
+
+    def highest_first(source, target, amount):
+        if source is not target:
+            second, first = in_order(source, target)
+            with first.lock, second.lock:
+                sign()
+                move(source, target, amount)
+
+    def by_balance(source, target, amount):
+        if source is not target:
+            first, second = sorted((source, target), key=lambda account: account.balance)
+            with first.lock, second.lock:
+                sign()
+                move(source, target, amount)
+
+    def one_lock_after_the_other(source, target, amount):
+        with source.lock:
+            source.balance -= amount
+        sign()
+        with target.lock:
+            target.balance += amount
+
+    def without_locks(source, target, amount):
+        sign()
+        move(source, target, amount)
+
+    def tries_for_ever(source, target, amount):
+        while source is not target:
+            with source.lock:
+                if target.lock.acquire(blocking=False):
+                    sign()
+                    move(source, target, amount)
+                    target.lock.release()
+                    return
+
+    def gives_up(source, target, amount):
+        with source.lock:
+            if target.lock.acquire(timeout=1):
+                sign()
+                move(source, target, amount)
+                target.lock.release()
+
+    bank = threading.Lock()
+
+    def one_lock_for_the_bank(source, target, amount):
+        with bank:
+            sign()
+            move(source, target, amount)
+
+    def never_pays(source, target, amount):
+        sign()
+
+    def never_signs(source, target, amount):
+        if source is not target:
+            first, second = in_order(source, target)
+            with first.lock, second.lock:
+                move(source, target, amount)
+
+    return {name: each for name, each in locals().items() if callable(each)}
+
+
+@pytest.mark.parametrize("answer", ["solution_pay", "signs_before"])
+def test_right_transfers_pass(deadlocks, answer):
+    assert deadlocks["check_pay"]({**deadlocks, **payments(deadlocks)}[answer]).passed
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("pay", "deadlock"),
+        ("forgets_oneself", "deadlock"),
+        ("highest_first", "deadlock"),
+        ("by_balance", "deadlock"),
+        ("one_lock_after_the_other", "is expected"),
+        ("without_locks", "is expected"),
+        ("tries_for_ever", "takes no lock a second time"),
+        ("gives_up", "sign() once"),
+        ("one_lock_for_the_bank", "made outside"),
+        ("never_pays", "is expected"),
+        ("never_signs", "sign() once"),
+    ],
+)
+def test_wrong_transfers_are_refused(deadlocks, answer, why):
+    verdict = deadlocks["check_pay"]({**deadlocks, **payments(deadlocks)}[answer])
+    assert not verdict.passed and why in verdict.reason
+
+
+# What the chapters set as goals can be reached
+
+
+@pytest.mark.parametrize(
+    ("chapter", "scenario", "arguments", "reached"),
+    [
+        ("07", "evening", {"people": 3}, lambda run: run.result() <= 4),
+        ("09", "two_transfers", {}, lambda run: run.deadlock is not None and run.duration == 0),
+        ("09", "dinner", {}, lambda run: run.deadlock is not None and run.duration == 0),
+        ("09", "polite_transfers", {"gap": 1.0, "refund_waits": 0.5}, lambda run: run.result() == (95, 105)),
+    ],
+)
+def test_some_setting_of_the_panel_reaches_its_goal(chapter, scenario, arguments, reached):
+    runs = [tv.simulate(names_of(chapter)[scenario], seed=seed, **arguments) for seed in range(1, 21)]
+    assert any(reached(run) for run in runs)
