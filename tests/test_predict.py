@@ -5,6 +5,7 @@ import base64
 import json
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from ipywidgets.widgets import widget
@@ -124,6 +125,13 @@ def test_deadlock_is_that_it_never_ends(said, ask):
     ui = tv.predict("And now?", programs.two_locks, ask=ask)
     ui.answer(said)
     assert ui.right and ui.said.startswith("Right: it never ends (deadlock, nobody can go on: ")
+
+
+def test_run_that_makes_no_progress_never_ends(monkeypatch):
+    monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.2)
+    ui = tv.predict("And now?", programs.endless)
+    ui.answer("never ends")
+    assert ui.right and ui.said.startswith("Right: it never ends (")
 
 
 def test_whoever_awaits_an_end_of_what_has_none_is_wrong():
@@ -353,6 +361,29 @@ def test_messages_that_make_no_sense_change_nothing():
     for message in ({}, {"answer": 3}, {"chosen": [9]}, {"chosen": "ab"}, {"answer": "1"}, {"press": "undo"}):
         ui._pressed(None, message, [])
     assert ui.run is None
+
+
+def test_page_knows_that_it_runs_and_is_told_the_same_thing_again(monkeypatch):
+    ui = tv.predict("How long?", sleeper, ask="duration")
+    states = []
+    ui._panel.observe(lambda change: states.append(change.new), "state")
+    for _ in range(2):
+        ui._pressed(None, {"answer": "long"}, [])
+    wrong = "'long' is no duration: write seconds, such as 2 or 0.5, or 'never ends'"
+    assert [each.get("running") or each["said"] for each in states] == [True, wrong] * 2
+
+
+STORED = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_stored_notebook_does_not_tell_what_it_asks(path):
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if "tv.predict(" not in "".join(cell["source"]) or cell["cell_type"] != "code":
+            continue
+        assert len(cell["outputs"]) == 1 and list(cell["outputs"][0]["data"]) == ["text/plain"], cell["source"]
+        text = "".join(cell["outputs"][0]["data"]["text/plain"])
+        assert text.startswith("Predict: ") and text.endswith("Run this cell to answer; then the program runs.")
 
 
 def test_stopped_run_is_no_prediction(monkeypatch):

@@ -6,12 +6,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from .lab import (
+    BROKEN,
+    PANEL,
     PATIENCE,
     first_widget,
     move_slider,
     open_notebook,
     restart_kernel,
     run_all,
+    run_command,
     screenshot,
     set_theme,
     state_of,
@@ -132,8 +135,16 @@ def test_typed_chosen_and_put_in_order_by_the_keyboard_alone(panels):
     assert page.locator(".jp-Cell").count() == 1  # no key went to the notebook
 
 
-def test_whoever_answers_without_a_kernel_is_told(panels):
-    restart_kernel(panels[0].page)
+def test_whoever_answers_without_a_kernel_is_told_also_in_a_notebook_that_was_saved(panels, lab):
+    page = panels[0].page
+    name = page.evaluate(f"() => ({PANEL}).context.path")
+    run_command(page, "docmanager:save")
+    page.wait_for_function(f"() => !({PANEL}).context.model.dirty", timeout=PATIENCE)
+    restart_kernel(page)
+    page.goto("about:blank")
+    open_notebook(page, lab(name))
+    panels[0].locator("input").wait_for(timeout=PATIENCE)
+    assert page.locator(BROKEN).count() == 0 and page.locator(".threadviz-predict svg").count() == 0
     panels[0].locator("input").fill("80")
     panels[0].locator("input").press("Enter")
     wait_for(panels[0], "no answer yet: another cell is running, or the kernel is gone; then run this cell again")

@@ -72,7 +72,7 @@ function render({ model, el }) {
   form.onsubmit = (event) => {
     event.preventDefault();
     clearTimeout(waiting);
-    wait(PATIENCE, "running…");
+    wait(PATIENCE, "waiting…");
     const chosen = kind === "order" ? order : [...form.querySelectorAll(":checked")].map((each) => +each.value);
     model.send(kind === "text" ? { answer: text.value } : { chosen });
   };
@@ -80,6 +80,10 @@ function render({ model, el }) {
   function show() {
     const state = model.get("state");
     clearTimeout(waiting);
+    if (state.running) {
+      waiting = setTimeout(() => say("running…", null), PATIENCE);
+      return;
+    }
     give.textContent = state.again ? "try again" : "this is my prediction";
     say(state.said, state.right);
     score.textContent = state.score ?? "";
@@ -89,7 +93,7 @@ function render({ model, el }) {
   // What came of it may lie below the fold; nobody is to look for it.
   function showAnswer() {
     show();
-    if (model.get("state").right === null) return;
+    if (model.get("state").right == null) return;
     const whole = el.parentElement ?? el;
     requestAnimationFrame(() => {
       if (whole.getBoundingClientRect().bottom > innerHeight) el.scrollIntoView({ block: "start" });

@@ -223,6 +223,7 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
     def _pressed(self, _widget: object, message: dict[str, Any], _buffers: object) -> None:
         if handed_over(self._home, partial(self._pressed, _widget, message, _buffers)):
             return
+        self._panel.state = {"running": True}
         try:
             match message:
                 case {"answer": str(text)} if not self._options:
@@ -231,7 +232,7 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
                     self.answer([self._options[index] for index in indices])
                 case {"chosen": [int(index)]} if self._options:
                     self.answer(self._options[index])
-                case {"chosen": _}:
+                case _:
                     self._tell("choose your prediction first")
         except KeyboardInterrupt:
             self._tell("stopped; predict again to run it")
@@ -239,9 +240,8 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
             self._tell(str(error))
 
     def _tell(self, said: str) -> None:
-        """Say what is wrong with an answer; what is the same as before is to be heard again."""
-        count = self._panel.state.get("count", 0) + 1
-        self._panel.state = {"said": said, "right": None, "count": count, "again": self._first is not None}
+        """Say what is wrong with an answer."""
+        self._panel.state = {"said": said, "right": None, "again": self._first is not None}
 
     def _show(self) -> None:
         assert self.run is not None
