@@ -110,7 +110,18 @@ def test_chapters_have_a_row_each_and_a_table_for_the_page(learner, monkeypatch)
 def test_deleting_the_file_starts_afresh(learner, monkeypatch):
     module.note("goals", "reached", True)
     learner.unlink()
-    assert repr(again(monkeypatch)) == "nothing yet; kept in .threadviz_progress.json; delete it to start afresh"
+    assert (
+        repr(tv.progress())
+        == repr(again(monkeypatch))
+        == "nothing yet; kept in .threadviz_progress.json; delete it to start afresh"
+    )
+
+
+def test_what_was_deleted_does_not_come_back_with_what_is_done_next(learner):
+    module.note("goals", "before", True)
+    learner.unlink()
+    module.note("goals", "after", True)
+    assert json.loads(learner.read_text()) == {"08_locks": {"goals": {"after": True}}}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +176,7 @@ def test_lock_of_a_kernel_that_was_ended_is_taken_over_and_a_living_one_is_waite
     lock.touch()
     monkeypatch.setattr(module, "PATIENCE", 0.05)
     module.note("goals", "one", True)
-    assert tv.progress().note == f"{module.FILE} is not written: File exists" and lock.exists()
+    assert tv.progress().note == f"{module.FILE} is not written: another kernel is writing it" and lock.exists()
     os.utime(lock, (time.time() - 60,) * 2)
     module.note("goals", "two", True)
     assert set(json.loads(learner.read_text())["08_locks"]["goals"]) == {"one", "two"} and not lock.exists()

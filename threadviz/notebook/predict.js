@@ -26,8 +26,9 @@ function render({ model, el }) {
     ...marked(question));
   const about = node("p", { className: "tv-hint", textContent: hint, id: `${group}-hint` });
   const text = node("input", { type: "text", id: group, autocomplete: "off", spellcheck: false });
+  const type = kind === "choice" ? "radio" : "checkbox";
   const fields = options.map((label, i) => kind === "order" ? item(label, i)
-    : node("label", {}, node("input", { type: kind === "choice" ? "radio" : "checkbox", name: group, value: i }), node("span", {}, ...marked(label))));
+    : node("label", {}, node("input", { type, name: group, value: i }), node("span", {}, ...marked(label))));
   if (kind === "text") asked.htmlFor = group;
   text.setAttribute("aria-describedby", about.id);
   const field = node("div", { className: "tv-fields" }, ...(kind === "text" ? [text] : fields), give);

@@ -4,6 +4,7 @@ It is written where somebody has a notebook open in front of them, and nowhere e
 that are run by a program.  Nothing is sent anywhere.  Deleting the file starts afresh.
 """
 
+import errno
 import html
 import json
 import os
@@ -28,7 +29,7 @@ Kind = Literal["predictions", "goals", "exercises"]
 Book = dict[str, dict[str, dict[str, bool]]]
 KINDS: dict[Kind, str] = {"predictions": "right", "goals": "reached", "exercises": "passed"}
 
-_book: Book = {}  # of this process
+_book: Book = {}  # what is not in the file
 _trouble = ""  # why the file was not written
 
 
@@ -120,6 +121,7 @@ def note(kind: Kind, what: str, well: bool) -> None:
         _trouble = f"{FILE} is not written: {_why(error)}"
     else:
         _trouble = ""
+        _book.clear()  # or it would come back after the file was deleted
 
 
 def score() -> str:
@@ -187,7 +189,7 @@ def _locked(path: Path) -> Iterator[None]:
             if _age(lock) > STALE:
                 lock.unlink(missing_ok=True)
             elif time.monotonic() > until:
-                raise
+                raise BlockingIOError(errno.EAGAIN, "another kernel is writing it") from None
             time.sleep(0.01)
     try:
         yield
