@@ -10,7 +10,8 @@ from .calls import outcome_text, sentence
 from .errors import Deadlock
 from .learner.code import texts_of_lines
 from .picture import svg
-from .picture.timeline import timeline
+from .picture.steps import steps_timeline
+from .picture.timeline import Timeline, timeline
 from .stage.output import LogLine
 from .stage.stage import Finished
 from .story import words
@@ -150,17 +151,23 @@ class Run:
         """Draw the timeline with matplotlib, into `ax` where one is given."""
         from .picture import figure  # here and below: matplotlib takes longer to import than all the rest
 
-        return figure.plot(self.trace, self.title, ax)
+        return figure.drawn(self._timeline()) if ax is None else figure.plot(self.trace, self.title, ax)
 
     def png(self) -> bytes:
         """The timeline as a PNG file's bytes."""
         from .picture import figure
 
-        return figure.saved(timeline(self.trace, self.title))
+        return figure.saved(self._timeline())
 
     def svg(self) -> str:
         """The timeline as an SVG document, with the picture in words as its description."""
-        return svg.paint(timeline(self.trace, self.title), self.describe(), self.source)
+        return svg.paint(self._timeline(), self.describe(), self.source)
+
+    def _timeline(self, beside: "Run | None" = None) -> Timeline:
+        if self.clock == "steps":
+            title = self.title.rpartition(", ")[0]  # without how many there are: its rows are numbered
+            return steps_timeline(self.trace, title, self.source, self._failed)
+        return timeline(self.trace, self.title, beside.trace if beside is not None else None)
 
     def face(self, beside: "Run | None" = None) -> dict[str, str]:
         """What a live timeline shows of the run: its picture, its log and its words.
@@ -169,7 +176,7 @@ class Run:
         """
         from .picture.live import log_html  # here and below: ipywidgets
 
-        laid_out = timeline(self.trace, self.title, beside.trace if beside is not None else None)
+        laid_out = self._timeline(beside)
         places = [laid_out.left + x for x in laid_out.picture.outputs]
         return {
             "svg": svg.paint(laid_out, source=self.source),
@@ -210,7 +217,7 @@ class Run:
         else:
             from .picture import figure
 
-            path.write_bytes(figure.saved(timeline(self.trace, self.title), path.suffix[1:]))
+            path.write_bytes(figure.saved(self._timeline(), path.suffix[1:]))
 
     def __repr__(self) -> str:
         return self.describe()

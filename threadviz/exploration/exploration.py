@@ -150,7 +150,7 @@ class Exploration:
         counts = [(shown(outcome), count) for outcome, count in self.outcomes.most_common()]
         face, png, words = {}, None, self.describe()
         if run is not None:
-            face, png = run.face() | {"log": "", "why": run.why}, run.png()
+            face, png = run.face() | {"log": ""}, run.png()
             if (graph := self._small_graph()) is not None:
                 face["svg"] += graph.svg()
                 png, words = graph.under(png), f"{words}\n\n{graph.describe()}"

@@ -148,11 +148,7 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
     at = {row.lane: i for i, row in enumerate(picture.rows)}
     shared = shared_attributes(trace)
     lost = lost_updates(trace)
-    kinds: dict[int, MarkKind] = {}
-    for each in lost:
-        kinds.setdefault(each.read, "stale read")
-        kinds.setdefault(each.overwritten, "lost write")
-    kinds |= {each.write: "stale write" for each in lost}
+    kinds = mark_kinds(trace)
     overwritten = {each.write: trace.events[each.overwritten] for each in lost}
     placed: list[tuple[int, int, float]] = []
     without = 0
@@ -211,6 +207,16 @@ def add_marks(picture: Picture, trace: Trace) -> list[str]:
     notes += ["what stands alone beside a mark is the value that is read or written"] if values else []
     what = "more read or write is not marked" if without == 1 else "more reads and writes are not marked"
     return [*notes, f"{without} {what}"] if without else notes
+
+
+def mark_kinds(trace: Trace) -> dict[int, MarkKind]:
+    """Return which trace events belong to a lost update, and how."""
+    kinds: dict[int, MarkKind] = {}
+    lost = lost_updates(trace)
+    for each in lost:
+        kinds.setdefault(each.read, "stale read")
+        kinds.setdefault(each.overwritten, "lost write")
+    return kinds | {each.write: "stale write" for each in lost}
 
 
 def _kind(event: TraceEvent) -> MarkKind:

@@ -72,7 +72,7 @@ def plot(trace: Trace, title: str = "", ax: Axes | None = None) -> Axes:
     The axes drawn on, in CSS pixels (1/96 inch) to the right and downwards; its ticks are times.
     """
     if ax is None:
-        return _on_paper(timeline(trace, title))
+        return drawn(timeline(trace, title))
     box, dpi = ax.get_window_extent(), _figure(ax).dpi
     picture = lay_out(trace, box.width / dpi * CSS, box.height / dpi * CSS)
     _Drawing(ax, picture).draw(title_label(picture, title))
@@ -81,7 +81,7 @@ def plot(trace: Trace, title: str = "", ax: Axes | None = None) -> Axes:
 
 def saved(painted: Timeline, kind: str = "png") -> bytes:
     """Return a timeline as a file: the same one for the same run, whatever style the notebook has set."""
-    figure, file = _figure(_on_paper(painted)), BytesIO()
+    figure, file = _figure(drawn(painted)), BytesIO()
     with rc_context({"text.hinting": "none", "savefig.bbox": None, "savefig.facecolor": "auto", "pdf.fonttype": 42}):
         if kind == "pdf":
             figure.savefig(file, format=kind, metadata={"Creator": None, "Producer": None, "CreationDate": None})
@@ -106,7 +106,8 @@ def stacked(pictures: Sequence[bytes]) -> bytes:
     return file.getvalue()
 
 
-def _on_paper(painted: Timeline) -> Axes:
+def drawn(painted: Timeline) -> Axes:
+    """Draw a timeline on a figure of its own."""
     wide, high, picture = painted.width, painted.height, painted.picture
     with rc_context({"axes.linewidth": 0.8, "hatch.linewidth": 0.8}):
         figure = Figure(figsize=(wide / CSS, high / CSS), dpi=CSS * SHARP, facecolor=PAPER.light)

@@ -43,6 +43,14 @@ def fit(text: str, room: float, size: float, bold: bool = False) -> str:
         head = text.split(mark)[0]
         if head != text and width(head, size, bold) <= room:
             return head
+    return fit_start(text, room, size, bold)
+
+
+@lru_cache(maxsize=4096)
+def fit_start(text: str, room: float, size: float, bold: bool = False) -> str:
+    """Return the text, or as much of its beginning as fits with an ellipsis, or nothing if that is hardly any."""
+    if width(text, size, bold) <= room:
+        return text
     keep = _most(len(text), lambda n: width(text[:n].rstrip() + "…", size, bold) <= room)
     return text[:keep].rstrip() + "…" if keep >= 4 else ""
 

@@ -28,7 +28,7 @@ class LiveTimeline(anywidget.AnyWidget):
     Attributes
     ----------
     face : dict
-        The picture as SVG, the log, the words, and why it went wrong.
+        The picture as SVG, the log, and the words.
     said, bars : str
         What is said above the picture, and how often each outcome came.
     at : dict

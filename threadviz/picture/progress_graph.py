@@ -47,7 +47,7 @@ def progress_timeline(graph: ProgressGraph, title: str) -> Timeline:
     if graph.path:
         picture.path = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in map(box, graph.path)]
         picture.path_fails = graph.fails
-        for kind, point, told in (("begin", picture.path[0], "begins here"), ("error", picture.path[-1], graph.ends)):
+        for kind, point, told in (("step", picture.path[0], "begins here"), ("error", picture.path[-1], graph.ends)):
             picture.marks[kind].append(point)  # type: ignore[index]
             picture.about[point] = About("the run", told, 0.0, 0.0)
     deepest = max((width(name, LETTERS) * SLANT for name in across), default=0.0)

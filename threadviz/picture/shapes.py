@@ -35,7 +35,7 @@ FILL_NAMES: dict[Fill, str] = {
     "thread": "waits for the end of a thread",
 }
 MarkKind = Literal[
-    "read", "write", "stale read", "lost write", "stale write", "act", "in vain", "time-out", "error", "begin"
+    "read", "write", "stale read", "lost write", "stale write", "act", "in vain", "time-out", "error", "step"
 ]
 # A thread starts another one, lets it go on, or hands it an item of a queue.
 ArrowKind = Literal["start", "wake", "item"]

@@ -92,7 +92,7 @@ MARKS: dict[str, Mark] = {
     "in vain": Mark(PAPER, ALARM, _DIAMOND),
     "time-out": Mark(PAPER, SOFT, _HOURGLASS),
     "error": Mark(BLACK, PAPER, _LARGE_CROSS),
-    "begin": Mark(BLACK, PAPER),
+    "step": Mark(BLACK, PAPER),
 }
 ARROWS: dict[str, Line] = {
     "start": Line(SOFT, dashed=True),

@@ -7,7 +7,7 @@ const ORIGIN = 18; // pixels from the axes' left edge to time 0
 const HELP = "Timeline. Arrow keys go from thing to thing, + and - zoom, shift with arrow keys moves, 0 shows all.";
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 // While it has the focus the keys are the timeline's, not the notebook's.
-const PARTS = `<div class="tv-outcome" role="status"></div><div class="tv-bars"></div><p class="tv-why"></p>
+const PARTS = `<div class="tv-outcome" role="status"></div><div class="tv-bars"></div>
   <div class="tv-view" tabindex="0" role="group" aria-label="${HELP}" data-lm-suppress-shortcuts="true"></div>
   <div class="tv-card" role="status" hidden></div><div class="tv-log"></div>
   <details class="tv-words"><summary></summary><pre></pre></details>`;
@@ -15,7 +15,7 @@ const PARTS = `<div class="tv-outcome" role="status"></div><div class="tv-bars">
 function render({ model, el }) {
   el.classList.add("tv-panel");
   el.innerHTML = PARTS;
-  const [outcome, bars, why, view, card, log, words] = el.children;
+  const [outcome, bars, view, card, log, words] = el.children;
   const [summary, text] = words.children, controls = {};
   const stop = new AbortController();
   const on = (node, name, act) => node.addEventListener(name, act, { signal: stop.signal, passive: false });
@@ -43,7 +43,7 @@ function render({ model, el }) {
     const transform = `translate(${ORIGIN}) scale(${shrunk} 1) translate(${-ORIGIN})`;
     if (shrunk && isFinite(shrunk)) svg().lastChild.append(path({ class: "tv-ghost", d: ghost.outlines, transform }));
     log.innerHTML = face.log ?? "";
-    [why.textContent, summary.textContent] = [face.why ?? "", face.summary ?? ""];
+    summary.textContent = face.summary ?? "";
     text.textContent = face.words ?? "";
     words.hidden = !face.words;
     view.hidden = !face.svg;

@@ -339,7 +339,7 @@ class _Story:
                 f"{self._who(i)} {did} {clean(a)}{self._value(i)} and then {clean(b)}{self._value(j)} in two separate "
                 f"sections under {clean(lock)}, and in between {self._who(k)} {others} both in one"
                 f"{self._line(k)}: atomicity is broken{_although(lock)}",
-                (i, k, j),
+                (i, k, whole[both, b], j),
                 sure=False,
             )
 
