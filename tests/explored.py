@@ -767,6 +767,94 @@ def race(threads=2):
     return box.value
 
 
+def polls_until_closed():
+    orders, closing, served = queue.Queue(), threading.Event(), []
+
+    def order():
+        orders.put("tea")
+        closing.set()
+
+    def serve():
+        while not (closing.is_set() and orders.empty()):
+            try:  # noqa: SIM105 - as it is written by learners
+                served.append(orders.get(timeout=1))
+            except queue.Empty:
+                pass
+
+    together(order, serve)
+    return served
+
+
+def polls_a_flag_that_is_set_too_early():
+    orders, closing, served = queue.Queue(), threading.Event(), []
+
+    def order():
+        closing.set()
+        orders.put("tea")
+
+    def serve():
+        while not closing.is_set():
+            try:  # noqa: SIM105 - as it is written by learners
+                served.append(orders.get(timeout=1))
+            except queue.Empty:
+                pass
+
+    together(order, serve)
+    return served
+
+
+def gives_up_after_three_times():
+    orders, tries = queue.Queue(), []
+
+    def serve():
+        for attempt in range(3):
+            try:
+                orders.get(timeout=1)
+                break
+            except queue.Empty:
+                tries.append(attempt)
+
+    together(partial(orders.put, "tea"), serve)
+    return tries
+
+
+def event_waited_for_again_and_again():
+    event, box = threading.Event(), Box()
+
+    def wait():
+        while not event.wait(0.1):
+            box.add()
+            if box.value > 2:
+                return
+
+    together(event.set, wait)
+    return box.value
+
+
+def event_waited_for_without_end():
+    event = threading.Event()
+
+    def wait():
+        while not event.wait(0.1):
+            pass
+
+    together(event.set, wait)
+    return "came"
+
+
+def lock_tried_for_some_time_again_and_again():
+    lock, box = threading.Lock(), Box()
+
+    def work():
+        while not lock.acquire(timeout=0.1):
+            pass
+        box.add()
+        lock.release()
+
+    together(work, work)
+    return box.value
+
+
 ALL = [
     each
     for name, each in list(globals().items())

@@ -230,6 +230,23 @@ def test_long_run_that_was_cut_off_is_no_proof_that_it_never_ends(monkeypatch):
     assert not found.complete and found.notes == ("a run was still going after 5 steps, and may have an end after all",)
 
 
+def test_wait_that_nobody_can_end_is_not_begun_again_and_again():
+    def scenario():
+        event = threading.Event()
+
+        def wait():
+            while not event.wait(0.1):
+                pass
+
+        thread = threading.Thread(target=wait, daemon=True)
+        thread.start()
+        thread.join(5)
+        return thread.is_alive()
+
+    found = tv.explore(scenario)
+    assert found.outcomes.keys() == {True} and found.complete
+
+
 def test_loop_that_tries_again_without_end_is_given_up_soon_and_said():
     def take_both(one, other):
         while True:

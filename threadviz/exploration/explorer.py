@@ -215,7 +215,7 @@ class Explorer:
         if orders is None or search.preemptions is not None:
             return
         cut_short = not stepping.deadlocked and stepping.pending()  # by the program's end, with daemon threads left
-        number = None if cut_short else search.interleavings()
+        number = None if cut_short or stepping.waited_in_vain else search.interleavings()
         if number is None:
             self._found.orders = None
         else:

@@ -138,6 +138,9 @@ class Walker(Task):
         self.looked_at: set[PlaceKey] = set()
         self.only_looks = False  # it has changed nothing since then, not even what is its own
         self.spins = False  # it would only look again at what is as it was
+        # Where it began the wait that timed out last, how its frames were, and how many steps others had made.
+        self.waited: tuple[Any, ...] | None = None
+        self.known = 0  # objects that had a number then
 
     def looks_anew(self) -> None:
         """Something has changed, of its own or of what it has looked at."""
@@ -224,6 +227,7 @@ class Stepping(Simulator):
         self.clock = 0  # nanoseconds, as the program sees them
         self.steps: list[Step] = []
         self.looked_at_the_clock = False
+        self.waited_in_vain = False  # again and again, for what nobody had changed: the more turns, the more orders
         self.endless = False  # nobody who could change anything can go on, and somebody looks again and again
         self._shared = shared
         self._fresh: deque[Walker] = deque()  # they go on without a choice
@@ -277,6 +281,7 @@ class Stepping(Simulator):
         self.progress += 1
         if site.kind == "write":
             task.looks_anew()
+            task.waited = None
         if site.what == "global" and site.name in NAMED:
             where = f"in line {site.line}"
             what = f"the function {site.name} is given away {where}"
@@ -516,7 +521,7 @@ class Stepping(Simulator):
             if on == "thread" and holder is not None:
                 task.uses = {("thread", holder.number): Use.READ}
             task.lock = task.takes = None
-            task.spins = False
+            task.spins = self._waits_as_before(task)
             self._standing.append(task)
         self._switch(self._next())
         task.waits = None
@@ -636,10 +641,17 @@ class Stepping(Simulator):
         step = self.steps[-1]
         changed = [place for place, how in step.uses.items() if how not in LOOKS]
         mine: Any = self.tasks[step.thread]
+        if mine.waited is not None and not self._changed_only_what_it_waits_for(mine, changed):
+            mine.waited = None
+        for other in self.tasks:
+            walker: Any = other
+            if walker is not mine and walker.until and walker.spins:
+                walker.spins = False
+                walker.after.append((step.thread, mine.steps))
         if changed:
             mine.looks_anew()
             for other in self.tasks:
-                walker: Any = other
+                walker = other
                 if not walker.looked_at.isdisjoint(changed):
                     if walker.spins:
                         walker.after.append((step.thread, mine.steps))
@@ -656,6 +668,18 @@ class Stepping(Simulator):
         state = _state_of(_getframe(2))
         before, task.visits[where] = task.visits.get(where), state
         return before == state
+
+    def _waits_as_before(self, task: Walker) -> bool:
+        """Whether it gave up this very wait and has come back to it, with nothing done since by anybody."""
+        now = task.stands, task.uses, _state_of(_getframe(2)), len(self.steps) - task.steps
+        before, task.waited, task.known = task.waited, now, self.known
+        self.waited_in_vain |= before == now
+        return before == now
+
+    def _changed_only_what_it_waits_for(self, task: Walker, changed: list[PlaceKey]) -> bool:
+        """Or what it has made itself since it began to wait: a condition has a new lock for each wait."""
+        assert task.waited is not None
+        return all(place in task.waited[1] or (place[0] != "thread" and place[0] > task.known) for place in changed)
 
     def stuck(self) -> Stuck | None:
         if self.endless:
