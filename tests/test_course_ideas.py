@@ -193,6 +193,17 @@ IDEAS = {
         "09/order-program": ["sorted(", "passed: all"],
         "09/polite-answer": ["**livelock**"],
     },
+    "a call of notify is not remembered, an event is": {
+        "12/late-answer": ["An event has a memory", "**lost wake-up**"],
+        "12/fact-run": ["while not is_open", "passed: all"],
+    },
+    "a semaphore lets so many in, a barrier waits for so many": {
+        "12/room-intro": ["**semaphore**", "two permits"],
+        "12/tour-intro": ["**barrier**", "blocks until so many threads wait"],
+    },
+    "a timer calls later, and a thread-local is each thread's own": {
+        "12/timer-intro": ["`threading.Timer(seconds, function)`", "`threading.local()`"],
+    },
     "producers hand over work to consumers": {
         "10/pipeline-intro": ["producer_lock", "consumer_lock", "**slot**"],
         "10/pipeline-program": ["def set_message", "def get_message"],

@@ -42,6 +42,11 @@ def deadlocks():
     return names_of("09")
 
 
+@pytest.fixture(scope="module")
+def waiting():
+    return names_of("12")
+
+
 # 07, exercise 1: an order of steps
 
 
@@ -301,6 +306,221 @@ def test_wrong_transfers_are_refused(deadlocks, answer, why):
     assert not verdict.passed and why in verdict.reason
 
 
+# 12, exercise 1: a room
+
+
+class Counted:
+    """A room of a Condition and a count; others get it wrong in one place."""
+
+    def __init__(self, limit):
+        self.limit = limit
+        self.inside = 0
+        self.changed = threading.Condition()
+
+    def enter(self):
+        with self.changed:
+            while self.inside >= self.limit:
+                self.changed.wait()
+            self.inside += 1
+
+    def leave(self):
+        with self.changed:
+            self.inside -= 1
+            self.changed.notify()
+
+
+class LooksOnce(Counted):
+    def enter(self):
+        with self.changed:
+            if self.inside >= self.limit:
+                self.changed.wait()
+            self.inside += 1
+
+
+class TellsNobody(Counted):
+    def leave(self):
+        with self.changed:
+            self.inside -= 1
+
+
+class ComesBackToLook(Counted):
+    def enter(self):
+        while True:
+            with self.changed:
+                if self.inside < self.limit:
+                    self.inside += 1
+                    return
+            time.sleep(0.1)
+
+
+class LooksAndThenEnters(Counted):
+    def enter(self):
+        with self.changed:
+            while self.inside >= self.limit:
+                self.changed.wait()
+        with self.changed:
+            self.inside += 1
+
+
+class OneTooMany:
+    def __init__(self, limit):
+        self.tokens = threading.Semaphore(limit + 1)
+        self.enter, self.leave = self.tokens.acquire, self.tokens.release
+
+
+class Open:
+    def __init__(self, limit):
+        pass
+
+    def enter(self):
+        pass
+
+    leave = enter
+
+
+class NeverLeaves(OneTooMany):
+    def __init__(self, limit):
+        super().__init__(limit - 1)
+        self.leave = bool
+
+
+tokens_of_the_house = threading.Semaphore(2)
+
+
+class MadeOutside(Open):
+    def enter(self):
+        tokens_of_the_house.acquire()
+
+    def leave(self):
+        tokens_of_the_house.release()
+
+
+@pytest.mark.parametrize("answer", ["SolutionRoom", Counted])
+def test_right_rooms_pass(waiting, capsys, answer):
+    assert waiting["check_room"](waiting[answer] if isinstance(answer, str) else answer).passed
+    assert capsys.readouterr().out.startswith("Solved.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("Room", "2 could be inside at once; here it is 1"),
+        (TellsNobody, "deadlock"),
+        (ComesBackToLook, "somebody sleeps outside"),
+        (OneTooMany, "3 are inside, and 2 is the limit"),
+        (Open, "3 are inside, and 2 is the limit"),
+        (NeverLeaves, "deadlock"),
+        (MadeOutside, "made outside"),
+        (LooksOnce, "2 are inside, and 1 is the limit"),
+        (LooksAndThenEnters, "3 are inside, and 2 is the limit"),
+    ],
+)
+def test_wrong_rooms_are_refused(waiting, capsys, answer, why):
+    verdict = waiting["check_room"](waiting[answer] if isinstance(answer, str) else answer)
+    out = capsys.readouterr().out
+    assert "Solved" not in out and why in out + getattr(verdict, "reason", "")
+
+
+# 12, exercise 2: a display
+
+
+class Right:
+    def __init__(self):
+        self.number = 0
+        self.bell = threading.Condition()
+
+    def call_next(self):
+        with self.bell:
+            self.number += 1
+            self.bell.notify_all()
+
+    def wait_for(self, number):
+        with self.bell:
+            self.bell.wait_for(lambda: self.number >= number)
+
+
+class WakesOne(Right):
+    def call_next(self):
+        with self.bell:
+            self.number += 1
+            self.bell.notify()
+
+
+class WaitsOnce(Right):
+    def wait_for(self, number):
+        with self.bell:
+            if self.number < number:
+                self.bell.wait()
+
+
+class LooksWithoutTheLock(Right):
+    def wait_for(self, number):
+        while self.number < number:
+            with self.bell:
+                self.bell.wait()
+
+
+class WaitsForTheCall(Right):
+    def wait_for(self, number):
+        with self.bell:
+            self.bell.wait()
+
+
+class OneFlag(Right):
+    def __init__(self):
+        self.flag = threading.Event()
+
+    def call_next(self):
+        self.flag.set()
+
+    def wait_for(self, number):
+        self.flag.wait()
+
+
+class Sleeps(Right):
+    def wait_for(self, number):
+        while self.number < number:
+            time.sleep(0.1)
+
+
+class TimesOut(Right):
+    def wait_for(self, number):
+        with self.bell:
+            while self.number < number:
+                self.bell.wait(timeout=0.1)
+
+
+class WaitsForNothing(Right):
+    def wait_for(self, number):
+        pass
+
+
+@pytest.mark.parametrize("answer", ["SolutionDisplay", Right])
+def test_right_displays_pass(waiting, capsys, answer):
+    assert waiting["check_display"](waiting[answer] if isinstance(answer, str) else answer).passed
+    assert capsys.readouterr().out.startswith("Solved.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("Display", "the wake-up is lost"),
+        (WakesOne, "deadlock"),
+        (WaitsOnce, "only 1 called, and number 2 goes"),
+        (LooksWithoutTheLock, "the wake-up is lost"),
+        (WaitsForTheCall, "the wake-up is lost"),
+        (OneFlag, "only 1 called, and number 2 goes"),
+        (Sleeps, "comes back to look again and again"),
+        (TimesOut, "comes back to look again and again"),
+        (WaitsForNothing, "only 0 called, and number 1 goes"),
+    ],
+)
+def test_wrong_displays_are_refused(waiting, capsys, answer, why):
+    verdict = waiting["check_display"](waiting[answer] if isinstance(answer, str) else answer)
+    out = capsys.readouterr().out
+    assert "Solved" not in out and why in out + getattr(verdict, "reason", "")
+
+
 # What the chapters set as goals can be reached
 
 
@@ -311,6 +531,9 @@ def test_wrong_transfers_are_refused(deadlocks, answer, why):
         ("09", "two_transfers", {}, lambda run: run.deadlock is not None and run.duration == 0),
         ("09", "dinner", {}, lambda run: run.deadlock is not None and run.duration == 0),
         ("09", "polite_transfers", {"gap": 1.0, "refund_waits": 0.5}, lambda run: run.result() == (95, 105)),
+        ("12", "opening", {"kind": "Condition", "bob_comes": 0.2}, lambda run: run.deadlock is not None),
+        ("12", "small_room", {"visitors": 9}, lambda run: run.duration == 3 and run.facts.at_once == 3),
+        ("12", "tours", {"visitors": 7, "parties": 7}, lambda run: run.deadlock is None),
     ],
 )
 def test_some_setting_of_the_panel_reaches_its_goal(chapter, scenario, arguments, reached):
