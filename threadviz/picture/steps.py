@@ -39,6 +39,7 @@ NUMBERS = 34.0  # pixels left of the columns
 OWN = 240.0  # pixels that a column needs for what its thread does to stand in it
 SHARED = 400.0  # pixels of all columns together, at most, where it does not
 BAR, STRIPE = 9.0, 4.0  # pixels of a thread's bar, and of a lock beside it
+STUB = 10  # letters of a source line that says nothing any more
 LEAST = 60.0  # pixels of a column that shows what its thread is called
 MOST_ROWS, MOST_STRIPES = 60, 3
 NAMES: dict[str, str] = dict(FILL_NAMES.items())
@@ -133,8 +134,9 @@ class _Table:
         name = ""
         if self._named:
             name = fit_middle(printable(self._trace.lanes[lane].name), room * 0.4, SMALL) + (": " if text else "")
-        text = name + fit_start(text, room - width(name, SMALL), SMALL)
-        self._picture.labels.append(Label(begin, y, text, SMALL, colour=INK))
+        text = fit_start(text, room - width(name, SMALL), SMALL)
+        text = "" if len(text) < STUB and text.endswith("…") else text
+        self._picture.labels.append(Label(begin, y, name + text, SMALL, colour=INK))
         self._picture.labels.append(Label(at, y, shown, SMALL, align, colour))  # type: ignore[arg-type]
 
     def _bar(self, index: int, lane: Lane) -> None:

@@ -15,6 +15,8 @@ Kind = Literal["lost update", "check-then-act", "broken atomicity", "deadlock", 
 _ANSWERS = frozenset(["None", "True", "False"])  # nothing is computed from these: what is read so is a check
 _MISSING = frozenset(["IndexError", "KeyError"])  # what comes of an item that is gone
 _QUEUE_ACTS = {"empty": "get", "full": "put", "qsize": "get"}  # what one asks before one does it
+LONG = 2_000  # trace events, beyond which only what is surest is looked for
+_Section = dict[tuple[str, str], int]  # what is done to which place while a lock is held -> its first trace event
 _NOTIFIES = ("Condition.notify", "Condition.notify_all")
 
 
@@ -37,8 +39,11 @@ def faults(trace: Trace, failed: bool) -> list[Fault]:
 @once
 def _found(trace: Trace) -> tuple[Fault, ...]:
     story = _Story(trace)
-    found = [*story.deadlock(), *story.lost_wake_ups(), *story.stale_writes(), *story.stale_queues()]
-    return (*found, *story.stale_checks(), *story.stale_contents(), *story.stale_answers(), *story.torn())
+    found = [*story.deadlock(), *story.lost_wake_ups(), *story.stale_writes()]
+    if len(trace.events) > LONG:
+        return tuple(found)
+    found += [*story.stale_queues(), *story.stale_checks(), *story.stale_contents(), *story.stale_answers()]
+    return (*found, *story.torn())
 
 
 def lost_wake_ups(trace: Trace) -> list[Fault]:
@@ -300,27 +305,32 @@ class _Story:
 
     def torn(self) -> Iterator[Fault]:
         """One thread touches two places in two sections of a lock, another one both in one section in between."""
-        sections: dict[tuple[int, str, int], dict[tuple[str, str], int]] = {}  # lane, lock, when taken -> accesses
+        sections: dict[tuple[str, int, int], _Section] = {}  # lock, when it was taken, lane -> accesses
         for index, held in self._held.items():
             event = self._events[index]
             for lock, since in held.items():
-                sections.setdefault((event.lane, lock, since), {}).setdefault((event.kind, event.what), index)
-        for split, both in (("read", "write"), ("write", "read")):
-            for (lane, lock, since), one in sections.items():
-                for (other_lane, other_lock, then), whole in sections.items():
-                    if other_lane == lane or other_lock != lock or then < since:
-                        continue
-                    for (me, same, after), two in sections.items():
-                        if me == lane and same == lock and after > then:
-                            yield from self._torn_between(split, both, one, whole, two, lock)
+                sections.setdefault((lock, since, event.lane), {}).setdefault((event.kind, event.what), index)
+        by_lock: dict[str, list[tuple[int, _Section]]] = {}
+        for (lock, _, lane), section in sorted(sections.items(), key=lambda item: item[0][:2]):
+            by_lock.setdefault(lock, []).append((lane, section))
+        for lock, row in by_lock.items():
+            before: dict[int, tuple[int, _Section]] = {}  # lane -> its newest section, and where in the row it is
+            for at, (lane, section) in enumerate(row):
+                if lane in before:
+                    since, one = before[lane]
+                    for other, whole in row[since + 1 : at]:
+                        if other != lane:
+                            yield from self._torn_between("read", "write", one, whole, section, lock)
+                            yield from self._torn_between("write", "read", one, whole, section, lock)
+                before[lane] = at, section
 
     def _torn_between(
         self,
         split: str,
         both: str,
-        one: dict[tuple[str, str], int],
-        whole: dict[tuple[str, str], int],
-        two: dict[tuple[str, str], int],
+        one: _Section,
+        whole: _Section,
+        two: _Section,
         lock: str,
     ) -> Iterator[Fault]:
         first = [(what, i) for (kind, what), i in one.items() if kind == split and (both, what) in whole]
