@@ -150,6 +150,14 @@ def test_every_cell_says_what_it_is_and_the_whole_is_told_in_words():
     assert desc.text == shown.describe() == repr(shown)
 
 
+@pytest.mark.parametrize("program", [crossed, two_payments, oversold])
+def test_doomed_cells_are_marked_in_the_picture_also_where_the_run_goes_through_them(program):
+    shown = tv.explore(program, expect=is_right).progress_graph()
+    assert ">doomed</text>" in shown.svg()
+    if program is crossed:
+        assert ">both hold left</text>" in shown.svg() and ">both hold right</text>" in shown.svg()
+
+
 def test_it_shows_itself_in_a_notebook_and_under_the_counterexample():
     found = tv.explore(crossed)
     bundle, about = found.progress_graph()._repr_mimebundle_()

@@ -9,7 +9,7 @@ from .ruler import Ruler
 from .shapes import INK, LETTERS, ORANGE, SMALL, TITLE, About, Box, Label, Picture
 from .timeline import RIGHT, WIDTH, Timeline
 
-WIDE, HIGH = (34.0, 96.0), (26.0, 40.0)  # of a cell, at least and at most
+WIDE, HIGH = (34.0, 124.0), (26.0, 40.0)  # of a cell, at least and at most
 TALL = 420.0  # pixels of the whole, if that lets cells be so high
 ROOM = 170.0  # pixels for the name of a step, at most
 SLANT = 0.5736  # the sine of the angle at which the names of the steps stand under the graph
@@ -43,7 +43,11 @@ def progress_timeline(graph: ProgressGraph, title: str) -> Timeline:
     for lock in sorted({lock for locks in forbidden.values() for lock in locks}):
         alone = {cell for cell, locks in forbidden.items() if locks == [lock]}
         _name_area(picture, alone, box, f"both hold {printable(lock)}")
-    _name_area(picture, {*graph.cells("doomed")} - {*graph.path}, box, "doomed", True)
+    doomed = graph.cells("doomed")
+    if not _name_area(picture, {*doomed} - {*graph.path}, box, "doomed", True) and doomed:
+        x0, y0, _, _ = box(doomed[0])  # the way of the run goes through its middle
+        if wide / 2 > width("doomed", SMALL, True) + 6:
+            picture.labels.append(Label(x0 + 5, y0 + 10, "doomed", SMALL, colour=ORANGE, bold=True))
     if graph.path:
         picture.path = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in map(box, graph.path)]
         picture.path_fails = graph.fails
@@ -79,8 +83,8 @@ def _name(move: Move, axis: Axis) -> str:
     return fit_middle(f"{verb} {what}", ROOM - width(where, LETTERS), LETTERS) + where
 
 
-def _name_area(picture: Picture, cells: set[Cell], box: Callable[[Cell], Box], text: str, bold: bool = False) -> None:
-    """Write into the largest rectangle of these cells what they are, if it has room for that."""
+def _name_area(picture: Picture, cells: set[Cell], box: Callable[[Cell], Box], text: str, bold: bool = False) -> bool:
+    """Write into the largest rectangle of these cells what they are; False where none has room for that."""
     best: tuple[float, Box] | None = None
     for i, j in cells:
         right = i
@@ -97,6 +101,7 @@ def _name_area(picture: Picture, cells: set[Cell], box: Callable[[Cell], Box], t
         middle = (x0 + x1) / 2, (y0 + y1) / 2
         label = Label(*middle, text, SMALL, "center", ORANGE if bold else INK, bold, backed=True)
         picture.labels.append(label)
+    return best is not None
 
 
 def _legend_and_notes(picture: Picture, left: float, y: float) -> None:
