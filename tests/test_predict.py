@@ -247,6 +247,20 @@ def test_outcomes_are_ticked_and_counted():
         ui.answer([4])
 
 
+def test_question_may_ask_all_outcomes_and_shows_a_run_with_the_one_asked_for():
+    ui = tv.predict("What is the lowest value?", explored.race, 3, ask=("outcomes", min), options=[0, 1, 2, 3])
+    assert ui._panel.asked["kind"] == "choice"
+    ui.answer(2)
+    assert ui.said == "Not so: you said 2, and the answer is 1." and ui.run.result() == 1
+    assert "outcomes of 90 interleavings" in ui._live.bars
+    ui = tv.predict("In how many orders is one lost?", explored.race, ask=("outcomes", lambda outcomes: outcomes[1]))
+    ui.answer("4")
+    assert ui.right and ui.run.result() == 2  # the rare one: that it returns 4 is not possible
+    ui = tv.predict("In how many?", explored.race, ask=("outcomes", lambda outcomes: outcomes.nothing))
+    ui._pressed(None, {"answer": "4"}, [])
+    assert ui._panel.state["said"].startswith("the run does not answer this question: AttributeError: ")
+
+
 def test_only_outcome_is_told_as_such():
     ui = tv.predict("What can come out?", explored.lock, ask="outcomes")
     ui.answer(2)
@@ -301,7 +315,8 @@ def test_options_of_simulate_are_passed_on():
             TypeError,
             ("What?", race),
             {"ask": "time"},
-            "ask must be 'result', 'duration', 'order', 'outcomes' or a function of a run, not 'time'",
+            "ask must be 'result', 'duration', 'order', 'outcomes', a function of a run, or "
+            "('outcomes', a function of them), not 'time'",
         ),
         (
             TypeError,

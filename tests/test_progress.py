@@ -27,6 +27,7 @@ def race(workers=2):
 def nothing_yet(monkeypatch):
     monkeypatch.setattr(module, "_book", {})
     monkeypatch.setattr(module, "_trouble", "")
+    monkeypatch.setattr(module, "_tries", {})
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
 
 
@@ -48,6 +49,7 @@ def learner(monkeypatch, tmp_path, shell):
 def again(monkeypatch):
     """As in a kernel that has just begun."""
     monkeypatch.setattr(module, "_book", {})
+    monkeypatch.setattr(module, "_tries", {})
     return tv.progress()
 
 
@@ -88,11 +90,23 @@ def test_first_prediction_counts_however_often_the_cell_is_run(learner, monkeypa
     assert tv.progress().chapters == {"08_locks": {"predictions": {f"race: {QUESTION}": False}}}
 
 
-def test_exercise_that_was_passed_and_goal_that_was_reached_stay_so(learner, monkeypatch):
-    for passed in (False, True, False):
-        module.note("exercises", "sell", passed)
+def test_exercise_that_was_passed_stays_so(learner, shell, monkeypatch):
+    for shell.execution_count, passed in enumerate((False, True, False)):
+        module.tried("sell", passed)
         again(monkeypatch)
-    assert tv.progress().chapters == {"08_locks": {"exercises": {"sell": True}}}
+        assert tv.progress().chapters == {"08_locks": {"exercises": {"sell": shell.execution_count > 0}}}
+
+
+def test_exercise_is_passed_by_all_checks_of_a_cell_and_not_by_the_first(learner, shell):
+    for shell.execution_count, checks, is_passed in (
+        (1, (True, True, False), False),
+        (2, (False, True), False),
+        (3, (True, True), True),
+        (4, (True, False), True),
+    ):
+        for passed in checks:
+            module.tried("sell", passed)
+        assert tv.progress().chapters == {"08_locks": {"exercises": {"sell": is_passed}}}
 
 
 def test_chapters_have_a_row_each_and_a_table_for_the_page(learner, monkeypatch):

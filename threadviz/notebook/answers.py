@@ -27,7 +27,9 @@ _SEPARATORS = re.compile(r"[,;]|\band\b|\bor\b")
 _FAILS = {"error", "an error", "exception", "an exception", "raises", "fails"}
 _SECONDS = re.compile(r"([\d.,]+)\s*(?:(ms|millisecond)s?|(min|minute)s?|(?:s|sec|second)s?|)", re.ASCII)
 
-Ask = str | Callable[[Run], object]
+Asker = Callable[[Any], object]
+# A kind of question; a function of the Run; or "outcomes" and a function of all of them with their numbers.
+Ask = str | Asker | tuple[str, Asker]
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,12 @@ class Outcomes(Truth):
         return any(_means(one, outcome) for one in _each(said))
 
 
-def outcomes_of(found: Exploration) -> Outcomes:
-    """Return what a complete exploration has found to be possible; ValueError, in one sentence, for another one."""
+def truth_of_all(found: Exploration, ask: Ask) -> Truth:
+    """Return what the question asks for, from all outcomes; ValueError, in one sentence, where some are not known."""
     if not found.complete:
         raise ValueError(f"what is possible is not known: {found.verdict}")
+    if isinstance(ask, tuple):
+        return _told(ask[1](found.outcomes))
     shown = sorted(each if each in _ENDLESS else short(each) for each in found.outcomes)
     many = f"the possible outcomes are {', '.join(shown)}"
     return Outcomes(
@@ -88,8 +92,7 @@ def truth_of(run: Run, ask: Ask, options: Sequence[object]) -> Truth:
     error = run.exception()
     ended = not isinstance(error, Deadlock | Stuck)
     if callable(ask):
-        value = ask(run)
-        return Truth(value, f"the answer is {_shown(value)}")
+        return _told(ask(run))
     if ask == "order":
         order = _order(run, options)
         missing = [f"“{each}” never comes" for each in options if each not in order]
@@ -101,6 +104,10 @@ def truth_of(run: Run, ask: Ask, options: Sequence[object]) -> Truth:
     if error is not None:
         return Truth(error, f"it {run.outcome}")
     return Truth(run.result(), f"it returns {_shown(run.result())}")
+
+
+def _told(value: object) -> Truth:
+    return Truth(value, f"the answer is {value if isinstance(value, str) else _shown(value)}")
 
 
 def read_seconds(said: object) -> float:

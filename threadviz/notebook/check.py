@@ -10,7 +10,7 @@ from ..picture.live import LiveTimeline
 from ..run import Run
 from ..texts import counted
 from ..verbs import simulate
-from .progress import note
+from .progress import tried
 
 RESERVED = ("expect", "where")
 SEEDS = 20  # orders in which `where` is asked, besides the plain one
@@ -103,7 +103,7 @@ def check(
     check_scenario(scenario, "check", RESERVED)
     conditions = _conditions(where)
     verdict = _verdict(scenario, args, kwargs, expect, conditions)
-    note("exercises", call_text(scenario, args, kwargs).partition("(")[0], verdict.passed)
+    tried(call_text(scenario, args, kwargs).partition("(")[0], verdict.passed)
     return verdict
 
 

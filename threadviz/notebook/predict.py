@@ -18,7 +18,7 @@ from ..run import Run
 from ..texts import error_text
 from ..verbs import RESERVED as SIMULATES
 from ..verbs import simulate
-from .answers import NEVER, TOLERANCE, Ask, Truth, is_never, outcomes_of, read_seconds, truth_of
+from .answers import NEVER, TOLERANCE, Ask, Outcomes, Truth, is_never, read_seconds, truth_of, truth_of_all
 from .for_real import handed_over, running_loop
 from .progress import note, score
 
@@ -48,12 +48,13 @@ def predict(
     scenario : callable
         Builds its own state and uses threads; plain Python.  Called with the other arguments, on the virtual clock;
         `seed`, `schedule` and `cores` are those of `simulate`.
-    ask : {"result", "duration", "order", "outcomes"} or callable, optional
+    ask : {"result", "duration", "order", "outcomes"}, callable or pair, optional
         What is compared: the value that the scenario returns; its duration in seconds, virtual, within 5 percent; the
         order in which `options` come in what is printed and logged; all outcomes that are possible, in every
-        interleaving, which is explored; or what this function of the Run returns:
-        `ask=lambda run: len(run.trace.lanes)`.  "never ends" is right for a result or a duration where the run
-        stands still for ever or has no end, and the name of an exception where the scenario raises it.
+        interleaving, which is explored; what this function of the Run returns: `ask=lambda run: len(run.trace.lanes)`;
+        or what a function of all outcomes and their numbers does: `ask=("outcomes", min)`,
+        `ask=("outcomes", lambda outcomes: outcomes[1])`.  "never ends" is right for a result or a duration where the
+        run stands still for ever or has no end, and the name of an exception where the scenario raises it.
     options : sequence, optional
         The answers to choose from, one or, for outcomes, all that are possible; for an order, lines or parts of lines,
         which are shown sorted, and those that never come are to be left out.  Without them the answer is typed in:
@@ -88,15 +89,18 @@ def predict(
     if not isinstance(question, str) or not question.strip():
         raise TypeError('predict needs a question in words first: tv.predict("What does it return?", race)')
     check_scenario(scenario, "predict", RESERVED)
-    if not (callable(ask) or ask in _KINDS):
-        raise TypeError(f"ask must be {', '.join(map(repr, _KINDS))} or a function of a run, not {ask!r}")
+    of_all = isinstance(ask, tuple) and len(ask) == 2 and ask[0] == "outcomes" and callable(ask[1])
+    if not (callable(ask) or of_all or ask in _KINDS):
+        kinds = ", ".join(map(repr, _KINDS))
+        raise TypeError(f"ask must be {kinds}, a function of a run, or ('outcomes', a function of them), not {ask!r}")
     choices = _choices(ask, options)
     made = {key: kwargs.pop(key) for key in SIMULATES if key in kwargs}
-    if made and ask == "outcomes":
+    explores = of_all or ask == "outcomes"
+    if made and explores:
         raise ValueError(f"every interleaving is run for its outcomes: leave out {', '.join(made)}")
     # one sentence now, and not after the answer, for arguments that do not fit
     name = call_text(scenario, args, kwargs).partition("(")[0]
-    verb: Callable[..., Run | Exploration] = explore if ask == "outcomes" else partial(simulate, **made)
+    verb: Callable[..., Run | Exploration] = explore if explores else partial(simulate, **made)
     return Prediction(question.strip(), name, partial(verb, scenario, *args, **kwargs), ask, choices)
 
 
@@ -188,19 +192,27 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
 
     def _come(self, made: Run | Exploration, value: object) -> None:
         """Take what was run for what there is to know and, after this answer, to show."""
-        if isinstance(made, Exploration):
-            outcomes = outcomes_of(made)
-            counted = made.outcomes.most_common()
-            self._bars = outcomes_html([(shown(outcome), count) for outcome, count in counted], made.counts)
-            missed = [outcome for outcome, _ in counted if not outcomes.has_named(value, outcome)]
-            self.run = made.example((missed or outcomes.value)[-1])
-            self._truth = outcomes
-            return
         try:
-            self._truth = truth_of(made, self._ask, self._options)
+            if isinstance(made, Exploration):
+                self._truth = truth_of_all(made, self._ask)
+            else:
+                self._truth = truth_of(made, self._ask, self._options)
+        except ValueError:
+            raise
         except Exception as error:  # what asks is the chapter's own code
             raise ValueError(f"the run does not answer this question: {error_text(error)}") from error
-        self.run = made
+        self.run = made if isinstance(made, Run) else self._example(made, self._truth, value)
+
+    def _example(self, found: Exploration, truth: Truth, value: object) -> Run:
+        """The run to show of all of them: with the outcome asked for, or one that was not foreseen, or a rare one."""
+        counted = found.outcomes.most_common()
+        self._bars = outcomes_html([(shown(outcome), count) for outcome, count in counted], found.counts)
+        outcomes = [outcome for outcome, _ in counted]
+        if isinstance(truth, Outcomes):
+            outcomes = [each for each in outcomes if not truth.has_named(value, each)] or outcomes
+        else:
+            outcomes = [each for each in outcomes if truth.matches(each)] or outcomes
+        return found.example(outcomes[-1])
 
     def _read(self, value: object) -> str:
         """The answer in words; raises where it is none."""

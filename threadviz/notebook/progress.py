@@ -30,6 +30,8 @@ Book = dict[str, dict[str, dict[str, bool]]]
 KINDS: dict[Kind, str] = {"predictions": "right", "goals": "reached", "exercises": "passed"}
 
 _book: Book = {}  # what is not in the file
+# Exercise to the cell of its newest check, whether it was passed before, and whether that cell's checks have passed.
+_tries: dict[str, tuple[int | None, bool, bool]] = {}
 _trouble = ""  # why the file was not written
 
 
@@ -124,6 +126,18 @@ def note(kind: Kind, what: str, well: bool) -> None:
         _book.clear()  # or it would come back after the file was deleted
 
 
+def tried(exercise: str, passed: bool) -> None:
+    """Note an exercise, which is passed where every check of it in one cell is; once passed it stays so."""
+    cell = getattr(kernel.shell(), "execution_count", None)
+    newest = _tries.get(exercise)
+    if newest is None or cell is None or newest[0] != cell:
+        before = progress().chapters.get(_chapter(), {}).get("exercises", {}).get(exercise, False)
+        newest = cell, before, True
+    cell, before, so_far = newest
+    _tries[exercise] = cell, before, so_far and passed
+    note("exercises", exercise, before or (so_far and passed))
+
+
 def score() -> str:
     """Return how many predictions of this chapter were right, and whether that could be kept, in a sentence."""
     here = progress().chapters.get(_chapter(), {})
@@ -140,13 +154,13 @@ def _counted(kind: Kind, entries: Mapping[str, Mapping[str, bool]]) -> str:
 
 
 def _merged(old: Book, new: Book) -> Book:
-    """Both together: of predictions the old one counts, of anything else the good one."""
+    """Both together: of predictions the old one counts, of exercises the new one."""
     both = {chapter: {kind: dict(entries) for kind, entries in kinds.items()} for chapter, kinds in old.items()}
     for chapter, kinds in new.items():
         for kind, entries in kinds.items():
             place = both.setdefault(chapter, {}).setdefault(kind, {})
             for what, well in entries.items():
-                place[what] = place.get(what, well) if kind == "predictions" else place.get(what, False) or well
+                place[what] = place.get(what, well) if kind == "predictions" else well
     return both
 
 
