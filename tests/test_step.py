@@ -1,5 +1,6 @@
 """The learner is the scheduler: steps, undo, whole lines, goals; and nothing stays in place between two steps."""
 
+import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -154,3 +155,28 @@ def test_workers_whose_calls_swallow_every_error_say_what_they_do_next():
     assert ("cook_0", "begins the next call of the pool") in said
     assert "calls Future.set_exception" not in dict(said).values()
     assert ui.run.exception() is not None and ui.run.deadlock
+
+
+def test_calls_are_told_with_what_they_are_made_on():
+    def scenario():
+        permits, pages, done = threading.Semaphore(), queue.Queue(), threading.Event()
+
+        def work():
+            with permits:
+                pages.put(1)
+            done.is_set()
+
+        explored.together(work)
+
+    ui = tv.step(scenario)
+    said = []
+    while not ui.finished:
+        stand = next(each for each in ui._walk.state.stands if each.can_go)
+        said.append(stand.tells)
+        ui.choose(stand.name)
+    assert said == [
+        "calls Semaphore.acquire of permits",
+        "calls Queue.put of pages",
+        "calls Semaphore.__exit__ of permits",
+        "calls Event.is_set of done",
+    ]

@@ -198,12 +198,13 @@ def _next_step(simulator: Stepping, task: Walker) -> str:
         return f"gives up {before.what}: its time is over"
     if before.what == "its end":
         return "ends"
-    lock = getattr(task.primitive, "called", "")
+    lock = getattr(task.primitive, "called", "") if before.what.startswith(("Lock.", "RLock.", "Condition.")) else ""
     if lock and before.what.endswith((".acquire", ".__enter__")):
         return f"takes {lock}"
     if lock and before.what.endswith((".release", ".__exit__")):
         return f"lets go of {lock}"
-    return _OF_A_POOL.get(before.what) or f"calls {before.what}"
+    of = f" of {task.called}" if task.called and before.kind == "call" else ""
+    return _OF_A_POOL.get(before.what) or f"calls {before.what}{of}"
 
 
 _OF_A_POOL = {  # what the library calls, on a worker, around a call that was submitted

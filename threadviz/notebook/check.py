@@ -152,7 +152,7 @@ def _why(run: Run, expect: Any) -> str:
     if isinstance(error, Deadlock):
         return run.why or str(error)
     if error is not None:
-        said = run.outcome
+        said = str(error) if isinstance(error, ThreadvizError) else run.outcome
     elif run.errors:
         name, failed = next(iter(run.errors.items()))
         said = f"{name} ends with {type(failed).__name__}: {failed}"

@@ -127,6 +127,7 @@ class Walker(Task):
         self.uses: dict[PlaceKey, Use] = {}
         self.takes: PlaceKey | None = None
         self.primitive: Any = None  # that it stands before
+        self.called = ""  # what the learner calls that, or what it is part of; of runs that are noted
         self.lock: Lockable | None = None  # that must be free before it can go on
         self.until = 0
         self.family: PlaceKey = ("thread", self.number)  # of the operation that it is in
@@ -356,8 +357,10 @@ class Stepping(Simulator):
                 how = Use.READ
             takes = own if lock is not None and how is not Use.READ else None
             self._passed += 1
+            if self.noted:
+                task.called = name_of(found, self.object_name) if operation.name.startswith(_NAMED) else ""
             self._stand(Before("call", operation.name, operation.line), {task.family: how}, lock, takes)
-            self.note_made(operation, found)
+            self._note_made(operation, task.called)
         elif lock is not None and own == task.family and (task.resumed or lock.taken):
             task.resumed = False
             self._passed += 1
@@ -367,11 +370,10 @@ class Stepping(Simulator):
         """Nothing yet: the call is made when the thread, which comes to its point now, goes on."""
         return None
 
-    def note_made(self, operation: Operation, called: object) -> None:
+    def _note_made(self, operation: Operation, called: str) -> None:
         """Note the call that the thread stood before, now that it is made, and what it is a method of."""
         if self.noted and operation.frame is not None and operation.line is not None and operation.event is None:
-            name = name_of(called, self.object_name) if operation.name.startswith(_NAMED) else ""
-            operation.event = self.record("call", operation.name, name, operation.line)
+            operation.event = self.record("call", operation.name, called, operation.line)
 
     def stand_before_looking(self, name: str, line: int | None, place: PlaceKey, at: str) -> None:
         """The current thread is about to look at what is none of the learner's data: a flag, a thread's life.
@@ -383,6 +385,8 @@ class Stepping(Simulator):
         self.check()
         self.progress += 1
         self._passed += 1
+        task: Any = self.current
+        task.called = at
         self._stand(Before("call", name, line), {place: Use.READ})
         if at:
             self.record("call", name, at, line)
