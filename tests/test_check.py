@@ -37,7 +37,7 @@ def test_race_does_not_pass_and_shows_the_run_that_loses_an_update():
         (explored.lost_notify, "fine", "deadlock"),
         (explored.append_and_pop, [1], "ends with IndexError"),
         (explored.raises, 1, "raises ZeroDivisionError"),
-        (explored.spins_for_ever, None, "stopped"),
+        (explored.spins_for_ever, None, "never ends: after "),
     ],
     ids=lambda each: getattr(each, "__name__", None),
 )
