@@ -9,7 +9,9 @@ from ..calls import outcome_text
 from ..errors import NotRepeatable, Stuck, Unseen
 from ..schedule import InOrder
 from ..simulation.one_run import Simulation
-from ..simulation.stepping import MAX_STEPS, Shared, Step, Stepping
+from ..simulation.shared import Shared
+from ..simulation.stepping import MAX_STEPS, Stepping
+from ..simulation.steps import Step
 from ..stage.stage import Finished, exclusively
 from ..texts import counted
 from .parts import ALONE, Done, Part, as_sent, spread

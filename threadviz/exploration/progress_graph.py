@@ -14,7 +14,8 @@ from ..picture import svg
 from ..picture.progress_graph import progress_timeline
 from ..schedule import Replay, Schedule
 from ..simulation.one_run import Simulation
-from ..simulation.stepping import Before, Stepping
+from ..simulation.stepping import Stepping
+from ..simulation.steps import Before
 from ..stage.stage import Finished, exclusively
 from ..story.progress_graph import Area, Axis, Cell, Move, ProgressGraph
 from ..story.words import is_step, step_words

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import NotRepeatable
-from ..simulation.stepping import Before, Cut, PlaceKey, Step, Stepping, Use, disturb
+from ..simulation.stepping import Cut, Stepping
+from ..simulation.steps import Before, PlaceKey, Step, Use, disturb
 
 BEGINNING = 200  # steps of a run that was cut off
 MAX_ORDERS = 50_000  # states that are gone through to count the interleavings of one class

@@ -16,7 +16,8 @@ from ..learner.places import short, value_now
 from ..run import Run
 from ..schedule import InOrder
 from ..simulation.one_run import Simulation
-from ..simulation.stepping import Cut, Shared, Stepping, Walker
+from ..simulation.shared import Shared
+from ..simulation.stepping import Cut, Stepping, Walker
 from ..stage.stage import exclusively
 from .search import Search
 

@@ -14,9 +14,10 @@ from ..stage.watchdog import Watchdog
 from ..texts import error_parts
 from .locks import Lock
 from .scheduler import Simulator
+from .shared import Shared
 from .simplequeue import SimpleQueue
 from .stepped import SteppedThreads
-from .stepping import Shared, Stepping
+from .stepping import Stepping
 from .threads import SimulatedThreads
 
 

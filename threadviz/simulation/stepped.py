@@ -12,7 +12,8 @@ from ..stage.stand_ins import pool_module
 from .locks import Lock, RLock
 from .scheduler import Operation, Task
 from .simplequeue import SimpleQueue
-from .stepping import Stepping, Use
+from .stepping import Stepping
+from .steps import Use
 from .threads import SimulatedThreads
 
 _add_worker = pool_module.ThreadPoolExecutor._adjust_thread_count

@@ -1,4 +1,4 @@
-"""Steps: a simulated run in which a policy says, at each point, which thread makes the next step.
+"""A simulated run that goes step by step: a policy says, at each point, which thread makes the next step.
 
 A thread runs on until it stands before a point: an access of what threads share, or a call of a primitive.  Only when
 every thread that can go on stands before one is there a choice; what the chosen thread then does until its next point
@@ -10,10 +10,9 @@ import threading
 from _threading_local import local as thread_local
 from collections import deque
 from collections.abc import Callable
-from enum import IntEnum
 from sys import _getframe
 from types import FrameType
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 
 from greenlet import getcurrent, greenlet
 
@@ -24,30 +23,16 @@ from ..learner.places import NAMED, PLAIN, Serials, Site, is_container, is_plain
 from ..schedule import Policy, Preemption, Replay
 from ..trace import Clock, On, State, Wait
 from .scheduler import Operation, Simulator, Task
+from .shared import Shared, Touches
+from .steps import LOOKING, LOOKS, Before, PlaceKey, Step, Use
 
 STEP = 1_000_000_000  # of the trace's scale: a step is as wide as a second
 LONG = 1_000  # accesses of what is not shared, after which the others get their turn
 MAX_STEPS = 5_000  # of a run; what goes on longer is taken to be endless
 
 
-class Use(IntEnum):
-    """How a step uses a place."""
-
-    READ = 0
-    WRITE = 1
-    TAKE = 2  # a lock that is released in a later step
-    HOLD = 3  # what only the thread that holds the lock can do: wait, notify, and release it
-    READ_ITEM = 4  # a container of which one item is read or written
-    WRITE_ITEM = 5
-
-
-LOOKS = frozenset([Use.READ, Use.READ_ITEM])  # uses that change nothing
 # What nobody calls: logging, a pool's worker between two calls, and what happens when a pool is thrown away.
 _INNER = frozenset(["library", "_worker", "ThreadPoolExecutor._adjust_thread_count"])
-_LOOKING = frozenset(  # operations that take a lock of their own only to look
-    ["Queue.qsize", "Queue.empty", "Queue.full", "Future.done", "Future.running", "Future.cancelled"]
-)
-
 _NAMED = (
     "Condition.",
     "Event.",
@@ -59,47 +44,7 @@ _NAMED = (
     "Barrier.",
 )
 
-PlaceKey = tuple[Any, ...]  # the number of an object, and what is used of it
 _END: PlaceKey = ("thread", 0)  # of the program
-
-
-def disturb(one: Use, other: Use) -> bool:
-    """Whether two uses of one place may come out otherwise when their order is another one."""
-    only_items = one >= Use.READ_ITEM and other >= Use.READ_ITEM  # the items themselves are places of their own
-    return not (only_items or (one in LOOKS and other in LOOKS))
-
-
-class Before(NamedTuple):
-    """What a thread stands before."""
-
-    kind: str  # "read", "write", "call" or "time-out"
-    what: str  # the attribute, variable or operation
-    line: int | None
-
-
-class Step:
-    """What a thread did between two points."""
-
-    __slots__ = ("after", "before", "looks", "overtakes", "takes", "thread", "uses")
-
-    def __init__(self, thread: int, before: Before, uses: dict[PlaceKey, Use], takes: PlaceKey | None) -> None:
-        self.thread = thread
-        self.before = before
-        self.uses = uses
-        self.takes = takes  # the lock that had to be free
-        self.looks = before.kind == "call" and before.what in _LOOKING
-        self.after: list[tuple[int, int]] = []  # threads, and how many of their steps had to come first
-        self.overtakes: list[int] = []  # threads whose time-out it came before
-
-    def use(self, place: PlaceKey, how: Use) -> None:
-        """Note one more use."""
-        had = self.uses.get(place)
-        if self.looks:
-            how = Use.READ
-        if had is None or had in LOOKS:
-            self.uses[place] = how
-        elif how is not had and how not in LOOKS:
-            self.uses[place] = Use.WRITE
 
 
 class Lockable(Protocol):
@@ -150,64 +95,6 @@ class Walker(Task):
         self.looked_at.clear()
 
 
-class Shared:
-    """The accesses, as written, that touch what threads share: found in runs, and points from then on."""
-
-    def __init__(self) -> None:
-        # Two that are written alike in two files count as one, which costs runs and misses none: code that is compiled
-        # during a run has other objects in each.
-        self._sites: set[Site] = set()
-        self.ends = False  # somebody looks whether a thread has ended
-        self.grew = False
-
-    def __contains__(self, site: Site) -> bool:
-        return site in self._sites
-
-    def __len__(self) -> int:
-        return len(self._sites) + self.ends
-
-    def update(self, other: "Shared") -> None:
-        """Take over what another process has found."""
-        self._sites |= other._sites
-        self.ends |= other.ends
-
-    def take_growth(self) -> bool:
-        """Whether something was added since this was asked for."""
-        grew, self.grew = self.grew, False
-        return grew
-
-    def see_ends(self) -> None:
-        self.grew |= not self.ends
-        self.ends = True
-
-    def add(self, site: Site) -> None:
-        if site not in self._sites:
-            self._sites.add(site)
-            self.grew = True
-
-
-class _Touches:
-    """Who touched one place, and when on their own clocks of starts and joins."""
-
-    __slots__ = ("last", "shared", "sites")
-
-    def __init__(self) -> None:
-        self.last: dict[tuple[int, Use], int] = {}
-        self.sites: list[Site] = []
-        self.shared = False
-
-    def note(self, task: Walker, site: Site, how: Use) -> None:
-        me = task.number
-        if not self.shared:
-            self.shared = any(
-                other != me and task.clock.get(other, 0) < when and disturb(use, how)
-                for (other, use), when in self.last.items()
-            )
-        self.last[me, how] = task.clock[me]
-        if site not in self.sites:
-            self.sites.append(site)
-
-
 class Cut(Exception):  # noqa: N818 - nothing went wrong
     """A policy wants no more of the run, which would be one that was made before."""
 
@@ -236,7 +123,7 @@ class Stepping(Simulator):
         self._passed = 0  # accesses and calls since another thread went on, points or not
         self._open = False  # a step is going on
         self._serials = Serials()
-        self._touches: dict[PlaceKey, _Touches] = {}
+        self._touches: dict[PlaceKey, Touches] = {}
         self._places: dict[PlaceKey, tuple[Site, Any, Any]] = {}  # of runs that are noted: how each is reached
 
     def pending(self) -> list[Step]:
@@ -297,8 +184,8 @@ class Stepping(Simulator):
         for place, how in uses.items():
             touches = self._touches.get(place)
             if touches is None:
-                touches = self._touches[place] = _Touches()
-            touches.note(task, site, how)
+                touches = self._touches[place] = Touches()
+            touches.note(task.number, task.clock, site, how)
             if touches.shared:
                 for each in touches.sites:
                     self._shared.add(each)
@@ -353,7 +240,7 @@ class Stepping(Simulator):
                 how = Use.WRITE
             if getattr(family, "taken", False) and family.holder is task:
                 how = Use.HOLD
-            if operation.name in _LOOKING:
+            if operation.name in LOOKING:
                 how = Use.READ
             takes = own if lock is not None and how is not Use.READ else None
             self._passed += 1
