@@ -149,7 +149,10 @@ def threadviz(program: Program, whole: bool) -> Measured:
         return False
 
     explorer.Found.fails = stop_at_the_first  # type: ignore[method-assign]
-    found = tv.explore(scenario, program, expect=True, max_runs=MOST)
+    try:
+        found = tv.explore(scenario, program, expect=True, max_runs=MOST)
+    finally:
+        explorer.Found.fails = fails  # type: ignore[method-assign]
     return Measured(found.runs, "wrong" if found._found.simplest is not None else "nothing")
 
 
