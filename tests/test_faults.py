@@ -162,6 +162,42 @@ def looked_up():
     return len(made) == 1
 
 
+def looked_before_it_waited():
+    """As `if` looks only once: who was woken finds nothing any more."""
+    changed, loaves = threading.Condition(), []
+
+    def take():
+        with changed:
+            if not loaves:
+                changed.wait()
+            loaves.pop()
+
+    def bake():
+        with changed:
+            loaves.append("rye")
+            changed.notify()
+
+    threads = [threading.Thread(target=each, name=name) for each, name in ((take, "Ann"), (take, "Bob"), (bake, "Cid"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads[2:]:
+        thread.join()
+    bake()
+    return True
+
+
+def fetched_twice():
+    pages, fetched = {}, []
+
+    def get():
+        if pages.get("news") is None:
+            fetched.append("news")
+            pages["news"] = "rain"
+
+    ann_and_bob(get, get)
+    return len(fetched) == 1
+
+
 def not_empty():
     orders = queue.Queue()
     orders.put("tea")
@@ -528,6 +564,22 @@ def all_notified_too_early():
     ann_and_bob(ann, bob)
 
 
+def flag_looked_at_too_early():
+    changed, ready = threading.Condition(), [False]
+
+    def ann():
+        if not ready[0]:
+            with changed:
+                changed.wait()
+
+    def bob():
+        with changed:
+            ready[0] = True
+            changed.notify()
+
+    ann_and_bob(ann, bob)
+
+
 def pulsed():
     ready = threading.Event()
 
@@ -593,6 +645,25 @@ def another_condition():
     ann_and_bob(ann, bob)
 
 
+def knows_that_there_is_nothing():
+    """Nobody waited when Bob called, but Ann has looked since: the one item has gone to Cid."""
+    changed, items = threading.Condition(), []
+
+    def take():
+        with changed:
+            if not items:
+                changed.wait()
+            items.pop()
+
+    def bob():
+        with changed:
+            items.append("tea")
+            changed.notify_all()
+
+    bob()
+    ann_and_bob(take, take)
+
+
 def woken_once():
     """The notify that came in vain came before her first wait, which did end."""
     changed, turns = threading.Condition(), []
@@ -626,11 +697,28 @@ def cleared_by_nobody_else():
 NAMED = {
     "lost update": [two_payments, counted_twice, two_locks_for_one_number],
     "check-then-act": [
-        *(lazy_singleton, overdrawn, last_item, looked_up, not_empty, locked_or_not, begun_twice, vanished),
+        *(
+            lazy_singleton,
+            overdrawn,
+            last_item,
+            looked_up,
+            fetched_twice,
+            not_empty,
+            locked_or_not,
+            begun_twice,
+            vanished,
+            looked_before_it_waited,
+        ),
     ],
     "broken atomicity": [read_here_written_there, oversold, torn_sum, half_a_transfer, through_a_wait],
     "deadlock": [crossed, itself, joined_in_a_circle],
-    "lost wake-up": [notified_too_early, all_notified_too_early, pulsed, cleared_before_she_waits],
+    "lost wake-up": [
+        notified_too_early,
+        all_notified_too_early,
+        flag_looked_at_too_early,
+        pulsed,
+        cleared_before_she_waits,
+    ],
 }
 LOOK_ALIKES = {
     "lost update": [last_one_wins, fresh_read, appended],
@@ -640,7 +728,14 @@ LOOK_ALIKES = {
     ],
     "broken atomicity": [one_section, different_locks, sum_in_one_section, counted_in_two_sections, two_payments],
     "deadlock": [nobody_sets, nobody_puts, forgot_to_release, notified_too_early],
-    "lost wake-up": [nobody_notifies, another_condition, woken_once, cleared_by_nobody_else, nobody_sets],
+    "lost wake-up": [
+        nobody_notifies,
+        another_condition,
+        knows_that_there_is_nothing,
+        woken_once,
+        cleared_by_nobody_else,
+        nobody_sets,
+    ],
 }
 
 

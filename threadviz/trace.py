@@ -77,6 +77,8 @@ class TraceEvent(NamedTuple):
 
 NOBODY = "nobody was waiting"  # the value of a `notify` that nothing came of ends with this
 
+NOTHING = "nothing"  # the value of an item that was asked for with `get` and is not there
+
 Clock = Literal["virtual", "real", "steps"]  # of steps, each is as wide as a second: they have no duration
 Ending = Literal["returned", "raised", "abandoned", "deadlocked", "stopped", "goes on"]
 

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple, Protocol
 
 from ..texts import Namesakes, cut, printable
-from ..trace import Kind
+from ..trace import NOTHING, Kind
 from .code import is_learners, is_learners_class, line_in, slots
 
 PLAIN = (bool, int, float, str, bytes, None.__class__)
@@ -59,6 +59,9 @@ def with_name(site: Site, key: Any) -> Site:
 
 
 NO_VALUE: Any = type("NoValue", (), {"__slots__": ()})()  # of what is deleted, or looked at as a whole
+
+
+MISSING: Any = type("Missing", (), {"__slots__": ()})()  # of an item that is not there
 
 
 class Serials:
@@ -224,7 +227,7 @@ class Places:
                 key += len(thing)
             path = ("", key)
             if site.name == "get" and issubclass(type(thing), dict):
-                value = dict.get(thing, key, NO_VALUE)
+                value = dict.get(thing, key, MISSING)
         self._note(lane, site, thing, path, value)
 
     def _note(self, lane: int, site: Site, holder: Any, path: tuple[Any, ...], value: Any) -> None:
@@ -240,7 +243,7 @@ class Places:
             if not whole.several and whole.lane != lane:
                 whole.name = self._name(site, holder, serial, ())
                 whole.several = True
-        shown = "" if value is NO_VALUE else short(value)
+        shown = "" if value is NO_VALUE else NOTHING if value is MISSING else short(value)
         if site.what == "contents" and site.kind == "write" and site.name != "[:]":
             shown = f"{site.name}()"  # which overwrites nothing that somebody read
         self._notebook.note_for_now(site.kind, place, shown, line_in(site.file, site.line))

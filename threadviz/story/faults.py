@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from ..texts import clean
-from ..trace import NOBODY, Trace
+from ..trace import NOBODY, NOTHING, Trace
 from .causality import LostUpdate, called_on, deadlock_cycle, in_vain, lost_updates, once
 
 Kind = Literal["lost update", "check-then-act", "broken atomicity", "deadlock", "lost wake-up"]
-_ANSWERS = frozenset(["None", "True", "False"])  # nothing is computed from these: what is read so is a check
-_MISSING = frozenset(["IndexError", "KeyError"])  # what comes of an item that is gone
+_ANSWERS = frozenset(["None", "True", "False", NOTHING])  # nothing is computed from these: what is read so is a check
+_EMPTY = (  # what containers say that have no such item
+    *("pop from empty list", "pop from an empty deque", "pop from an empty set", "popitem(): dictionary is empty"),
+    *("list index out of range", "deque index out of range"),
+)
 _QUEUE_ACTS = {"empty": "get", "full": "put", "qsize": "get"}  # what one asks before one does it
 LONG = 2_000  # trace events, beyond which only what is surest is looked for
 _Section = dict[tuple[str, str], int]  # what is done to which place while a lock is held -> its first trace event
@@ -99,7 +102,8 @@ class _Story:
 
     def _notified_too_early(self, wait: int, name: str, before: list[int]) -> Iterator[Fault]:
         notified = [i for i in before if self._events[i].what in _NOTIFIES]
-        if notified and in_vain(self._events[notified[-1]]) and not self._is_called_later(wait, name, _NOTIFIES):
+        is_last = notified and not self._is_called_later(wait, name, _NOTIFIES)
+        if is_last and in_vain(self._events[notified[-1]]) and not self._has_looked(notified[-1], wait):
             early = notified[-1]
             what, waiter = self._events[early].what.partition(".")[2], self._who(wait)
             yield Fault(
@@ -108,6 +112,16 @@ class _Story:
                 f"{waiter} waited{self._line(wait)}: the wake-up is lost, and {waiter} waits for ever",
                 (early, wait),
             )
+
+    def _has_looked(self, notified: int, wait: int) -> bool:
+        """Whether who waits has read, after the `notify`, what was written before it: it waits for something else."""
+        lane = self._events[notified].lane
+        written = {
+            _container(each.what) for each in self._events[:notified] if each.lane == lane and each.kind == "write"
+        }
+        between = self._events[notified:wait]
+        mine = (each for each in between if each.lane == self._events[wait].lane and each.kind == "read")
+        return any(_container(each.what) in written for each in mine)
 
     def _cleared_too_early(self, wait: int, name: str, before: list[int]) -> Iterator[Fault]:
         if self._is_called_later(wait, name, ("Event.set",)):
@@ -230,23 +244,24 @@ class _Story:
                     lock = self._in_two_sections(check, other, index)
                     yield self._check(check, other, index, lock)._replace(sure=False)
                 others.append(index)
-            elif event.kind == "error" and event.what in _MISSING:
+            elif event.kind == "error":
                 for (lane, container), check in looked.items():
-                    gone = [i for (what, _), each in changed.items() if what == container for i in each if i > check]
-                    theirs = [i for i in gone if self._events[i].lane != event.lane]
-                    if lane == event.lane and theirs and check == self._last_touch(index):
-                        story = self._story(check, theirs[-1], index, "")
+                    changes = [each for (what, _), found in changed.items() if what == container for each in found]
+                    theirs = [each for each in changes if each > check and self._events[each].lane != event.lane]
+                    if lane == event.lane and theirs and self._is_missing(index, container):
+                        story = self._story(check, max(theirs), index, "")
                         yield Fault(
                             "check-then-act",
                             f"{story}: check-then-act, and {self._who(index)} ends with {clean(event.what)}",
-                            (check, theirs[-1], index),
+                            (check, max(theirs), index),
                         )
 
-    def _last_touch(self, before: int) -> int:
-        """The newest access of the lane of a trace event."""
-        lane = self._events[before].lane
-        mine = (i for i in range(before - 1, -1, -1) if self._events[i].lane == lane)
-        return next((i for i in mine if self._events[i].kind in ("read", "write")), -1)
+    def _is_missing(self, error: int, container: str) -> bool:
+        """Whether an exception says that there is no such item, in the words of the container itself."""
+        what, text = self._events[error].what, self._events[error].value
+        if what == "KeyError" and any(each.what == f"{container}[{text}]" for each in self._events):
+            return True
+        return what in ("IndexError", "KeyError") and text.strip("'\"") in _EMPTY
 
     def stale_queues(self) -> Iterator[Fault]:
         """A queue was asked, another thread was faster, and what the first one did then has no end, or raised."""
@@ -430,6 +445,10 @@ class _Story:
         event = self._events[index]
         told = ", ".join(filter(None, (clean(event.value), f"line {event.line}" if event.line is not None else "")))
         return f" ({told})" if told else ""
+
+
+def _container(place: str) -> str:
+    return place.partition("[")[0]
 
 
 def _although(lock: str) -> str:
