@@ -580,6 +580,29 @@ def flag_looked_at_too_early():
     ann_and_bob(ann, bob)
 
 
+def displayed_too_early():
+    """What does not change, as the condition in its attribute, says nothing when it is read after the call."""
+
+    class Display:
+        def __init__(self):
+            self.number = 0
+            self.bell = threading.Condition()
+
+    display = Display()
+
+    def ann():
+        if display.number < 1:
+            with display.bell:
+                display.bell.wait()
+
+    def bob():
+        with display.bell:
+            display.number += 1
+            display.bell.notify()
+
+    ann_and_bob(ann, bob)
+
+
 def pulsed():
     ready = threading.Event()
 
@@ -716,6 +739,7 @@ NAMED = {
         notified_too_early,
         all_notified_too_early,
         flag_looked_at_too_early,
+        displayed_too_early,
         pulsed,
         cleared_before_she_waits,
     ],

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from ..texts import clean
 from ..trace import NOBODY, NOTHING, Trace
-from .causality import LostUpdate, called_on, deadlock_cycle, in_vain, lost_updates, once
+from .causality import LostUpdate, called_on, deadlock_cycle, in_vain, lost_updates, once, shared_attributes
 
 Kind = Literal["lost update", "check-then-act", "broken atomicity", "deadlock", "lost wake-up"]
 _ANSWERS = frozenset(["None", "True", "False", NOTHING])  # nothing is computed from these: what is read so is a check
@@ -115,10 +115,9 @@ class _Story:
 
     def _has_looked(self, notified: int, wait: int) -> bool:
         """Whether who waits has read, after the `notify`, what was written before it: it waits for something else."""
-        lane = self._events[notified].lane
-        written = {
-            _container(each.what) for each in self._events[:notified] if each.lane == lane and each.kind == "write"
-        }
+        lane, shared = self._events[notified].lane, shared_attributes(self._trace)
+        before = (each for each in self._events[:notified] if each.lane == lane and each.kind == "write")
+        written = {_container(each.what) for each in before if each.what in shared}
         between = self._events[notified:wait]
         mine = (each for each in between if each.lane == self._events[wait].lane and each.kind == "read")
         return any(_container(each.what) in written for each in mine)
