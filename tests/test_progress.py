@@ -109,6 +109,15 @@ def test_exercise_is_passed_by_all_checks_of_a_cell_and_not_by_the_first(learner
         assert tv.progress().chapters == {"08_locks": {"exercises": {"sell": is_passed}}}
 
 
+def test_solution_of_a_chapter_is_not_what_the_learner_has_done(learner, shell):
+    shell.user_ns["In"] = ["", "tv.check(lock)", "# Solution.\n# It takes a lock.\ntv.check(lock)"]
+    module.tried("lock", True)
+    assert not learner.exists()
+    shell.user_ns["In"].append("tv.check(lock)")
+    module.tried("lock", True)
+    assert tv.progress().chapters == {"08_locks": {"exercises": {"lock": True}}}
+
+
 def test_chapters_have_a_row_each_and_a_table_for_the_page(learner, monkeypatch):
     module.note("predictions", "one", True)
     monkeypatch.setenv("JPY_SESSION_NAME", str(learner.parent / "09 <b>.ipynb"))

@@ -19,6 +19,7 @@ from ..texts import clean
 
 FILE = ".threadviz_progress.json"
 UNNAMED = "this notebook"
+SOLUTION = "# Solution"
 LEFT = "text-align: left"
 PATIENCE = 2.0  # seconds, real: another kernel has written by then
 STALE = 10.0  # seconds, real: whoever locked the file so long ago was ended meanwhile
@@ -127,8 +128,14 @@ def note(kind: Kind, what: str, well: bool) -> None:
 
 
 def tried(exercise: str, passed: bool) -> None:
-    """Note an exercise, which is passed where every check of it in one cell is; once passed it stays so."""
-    cell = getattr(kernel.shell(), "execution_count", None)
+    """Note an exercise, which is passed where every check of it in one cell is; once passed it stays so.
+
+    What a chapter's own solution passes, in a cell that begins with `# Solution`, is not the learner's.
+    """
+    shell = kernel.shell()
+    if shell is not None and str(shell.user_ns.get("In", [""])[-1]).lstrip().startswith(SOLUTION):
+        return
+    cell = getattr(shell, "execution_count", None)
     newest = _tries.get(exercise)
     if newest is None or cell is None or newest[0] != cell:
         before = progress().chapters.get(_chapter(), {}).get("exercises", {}).get(exercise, False)
