@@ -47,9 +47,20 @@ def test_wrong_answers_are_refused_with_the_reason(program, expect, why):
 
 
 def test_search_that_was_cut_short_is_no_proof(monkeypatch):
+    monkeypatch.setattr(check, "FIRST_RUNS", 2)
     monkeypatch.setattr(check, "explore", partial(check.explore, max_runs=3))
     verdict = tv.check(explored.semaphore, expect=2)
     assert not verdict.passed and "there may be more" in verdict.reason
+
+
+def test_wrong_answer_is_not_explored_to_its_end(monkeypatch):
+    made = []
+    monkeypatch.setattr(check, "FIRST_RUNS", 5)
+    monkeypatch.setattr(check, "explore", lambda *args, **kwargs: made.append(tv.explore(*args, **kwargs)) or made[-1])
+    assert not tv.check(explored.race, 3, expect=3).passed
+    assert [(found.runs, found.complete) for found in made] == [(5, False)]
+    assert tv.check(explored.lock, expect=2).passed and len(made) == 2
+    assert tv.check(explored.roomy_semaphore, expect=lambda value: value in (1, 2)).passed and len(made) == 4
 
 
 def test_lock_made_outside_is_one_sentence():

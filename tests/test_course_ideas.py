@@ -215,6 +215,22 @@ IDEAS = {
         "11/script-intro": ["producer_consumer_threading.py"],
         "11/script-run": ["import producer_consumer_threading"],
     },
+    "a program is right when every order of its steps is": {
+        "16/remember": ["every order of its steps is right", "may only lack the switch that breaks it"],
+    },
+    "a lock around every access does not end every race": {
+        "16/theatre-intro": ["What a lock protects is a section"],
+        "16/theatre-check": ["it returns (-1, [True, True])"],
+    },
+    "notify is forgotten where nobody waits": {
+        "16/hatch-intro": ["A `notify` that finds nobody waiting is forgotten"],
+        "16/hatch-check": ["deadlock"],
+    },
+    "who is woken has to look again": {"16/bakery-intro": ["must get the lock again"]},
+    "a pool must not wait for itself": {
+        "16/dinner-intro": ["same pool", "a third one would only postpone the trouble"]
+    },
+    "a writer may starve": {"16/library-intro": ["the writer *starves*", "beyond any exploration"]},
 }
 
 

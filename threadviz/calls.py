@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any
 
 from .errors import Deadlock, ThreadvizError
@@ -47,16 +48,21 @@ def call_text(scenario: Callable[..., Any], args: tuple[Any, ...], kwargs: Mappi
     for key, value in bound.arguments.items():
         kind = kinds[key]
         if kind is inspect.Parameter.VAR_POSITIONAL:
-            shown += [short(item) for item in value]
+            shown += [_argument(item) for item in value]
         elif kind is inspect.Parameter.VAR_KEYWORD:
-            shown += [f"{each}={short(item)}" for each, item in value.items()]
+            shown += [f"{each}={_argument(item)}" for each, item in value.items()]
         else:
             # no name may come before a value without one
             unnamed = kind is inspect.Parameter.POSITIONAL_ONLY or (
                 more and kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
             )
-            shown.append(short(value) if unnamed else f"{key}={short(value)}")
+            shown.append(_argument(value) if unnamed else f"{key}={_argument(value)}")
     return f"{name}({', '.join(shown)})"
+
+
+def _argument(value: Any) -> str:
+    """A value as it is written in a call: functions and classes by their names."""
+    return value.__name__ if isinstance(value, FunctionType | type) else short(value)
 
 
 def outcome_text(value: Any, error: BaseException | None) -> str:

@@ -14,6 +14,8 @@ from .progress import tried
 
 RESERVED = ("expect", "where")
 SEEDS = 20  # orders in which `where` is asked, besides the plain one
+# What is wrong mostly shows in a few runs.  Whoever is wrong then hears it at once, and not after all the others.
+FIRST_RUNS = 300
 
 Where = tuple[str, Callable[[Run], object]]
 
@@ -121,7 +123,9 @@ def _verdict(
             failing = next((run for run in runs if not holds(run)), None)
             if failing is not None:
                 return Verdict(False, f"{call} is not as it should be: {text}", failing)
-        found = explore(scenario, *args, expect=expect, **kwargs)
+        found = explore(scenario, *args, expect=expect, max_runs=FIRST_RUNS, **kwargs)
+        if found.counterexample is None and not found.complete:
+            found = explore(scenario, *args, expect=expect, **kwargs)
         if found.counterexample is not None:
             return Verdict(False, f"{call} can go wrong: {_why(found.counterexample, expect)}", found.counterexample)
     except ThreadvizError as error:
