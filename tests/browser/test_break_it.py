@@ -57,6 +57,12 @@ def repair(page, old, new):
     assert changed
 
 
+def look(page, theme, name):
+    set_theme(page, theme)
+    page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=PATIENCE)
+    screenshot(page, name)
+
+
 def verdict(page):
     return page.locator(".jp-OutputArea-output").last.text_content()
 
@@ -88,8 +94,7 @@ def test_transfers_are_brought_to_a_standstill_with_the_mouse_undone_repaired_an
     assert "passed: all 2 interleavings are as expected" in verdict(page)
     panel.locator("button", has_text="show me").click()
     wait_for(panel, "no run of this program reaches that")
-    set_theme(page, "Dark")
-    screenshot(page, "break_it_repaired_dark")
+    look(page, "Dark", "break_it_repaired_dark")
 
 
 def test_both_get_into_the_doorway_with_the_keyboard_alone_which_is_undone_repaired_and_proved(page, lab, folder):
@@ -103,8 +108,7 @@ def test_both_get_into_the_doorway_with_the_keyboard_alone_which_is_undone_repai
         wait_for(panel, f"{steps} steps so far")
     page.keyboard.press("0")
     wait_for(panel, "reached!")
-    set_theme(page, "Dark")
-    screenshot(page, "break_it_keyboard_dark")
+    look(page, "Dark", "break_it_keyboard_dark")
     page.keyboard.press("Backspace")
     wait_for(panel, f"{steps} steps so far")
     assert page.locator(".jp-Cell").count() == 4  # no key went to the notebook
@@ -112,5 +116,4 @@ def test_both_get_into_the_doorway_with_the_keyboard_alone_which_is_undone_repai
     repair(page, source_of("door", "    def enter", "        return True"), REPAIRED_ENTER)
     run_again(page)
     assert "passed: all" in verdict(page)
-    set_theme(page, "Light")
-    screenshot(page, "break_it_repaired_light")
+    look(page, "Light", "break_it_repaired_light")
