@@ -539,3 +539,48 @@ def test_wrong_displays_are_refused(waiting, capsys, answer, why):
 def test_some_setting_of_the_panel_reaches_its_goal(chapter, scenario, arguments, reached):
     runs = [tv.simulate(names_of(chapter)[scenario], seed=seed, **arguments) for seed in range(1, 21)]
     assert any(reached(run) for run in runs)
+
+
+# What the chapters ask to predict is what comes
+
+
+def prediction(chapter, cell):
+    """The `tv.predict` of this cell."""
+    (path,) = NOTEBOOKS.glob(f"{chapter}_*.ipynb")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    (source,) = ("".join(each["source"]) for each in cells if each["id"] == cell)
+    asks = ast.parse(source).body[-1]
+    return eval(compile(ast.Expression(asks.value), f"<{chapter}/{cell}>", "eval"), names_of(chapter))
+
+
+@pytest.mark.parametrize(
+    ("chapter", "cell", "answer"),
+    [
+        ("07", "endings-prediction", "1 or 2"),
+        ("07", "orders-prediction", 4),
+        ("07", "three-prediction", 6),
+        ("07", "lowest-prediction", 2),
+        ("07", "quick-1", [2]),
+        ("07", "quick-2", 3),
+        ("07", "quick-3", 1),
+        ("09", "transfers-prediction", "never ends"),
+        ("09", "all-prediction", 2),
+        ("09", "alone-prediction", "never ends"),
+        ("09", "polite-prediction", (100, 100)),
+        ("09", "quick-1", 4),
+        ("09", "quick-2", "unlocked"),
+        ("09", "quick-3", "never ends"),
+        ("12", "late-event", 0.4),
+        ("12", "late-condition", "never ends"),
+        ("12", "room-prediction", 3),
+        ("12", "tour-prediction", "never ends"),
+        ("12", "quick-1", 2),
+        ("12", "quick-2", "Ann"),
+        ("12", "quick-3", "gave up"),
+    ],
+)
+def test_prediction_that_the_chapter_speaks_of_is_right(chapter, cell, answer):
+    asked = prediction(chapter, cell)
+    assert asked.run is None  # nothing has been run that could be looked at
+    asked.answer(answer)
+    assert asked.right, asked.said
