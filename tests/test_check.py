@@ -144,3 +144,24 @@ def test_verdict_shows_itself_with_the_counterexample():
     assert live.said == f"not yet: {verdict.reason}" and live.face["svg"]
     data, _ = tv.check(explored.lock, expect=2)._repr_mimebundle_()
     assert data == {"text/plain": "passed: all 2 interleavings are as expected"}
+
+
+def test_expectation_and_condition_that_raise_are_not_met_and_said():
+    def scenario():
+        return []
+
+    wrong = tv.check(scenario, expect=lambda log: log[0] == "Ann")
+    assert not wrong.passed
+    assert wrong.reason == (
+        "scenario() can go wrong: it returns [], and expect could not be asked of []: "
+        "IndexError: list index out of range"
+    )
+    assert (
+        "expect could not be asked of []: IndexError: list index out of range"
+        in tv.explore(scenario, expect=lambda log: log[0] == "Ann").notes
+    )
+    unmet = tv.check(scenario, expect=[], where=("it has a first", lambda run: run.result()[0]))
+    assert not unmet.passed and unmet.reason.startswith(
+        "scenario() is not as it should be: it has a first (where could not be asked of "
+    )
+    assert unmet.reason.endswith("IndexError: list index out of range)")

@@ -85,6 +85,15 @@ def sentence(what: str, error: BaseException) -> str:
     return f"{what}: {text}{where}" if text else f"{what}{where}"
 
 
+def asked(predicate: Callable[[Any], object], value: Any, what: str) -> tuple[bool, str]:
+    """Whether a predicate holds; where it raises it does not, and the second item says so of `what` it is."""
+    try:
+        return bool(predicate(value)), ""
+    except Exception as error:
+        name, text = error_parts(error)
+        return False, f"{what} could not be asked of {short(value)}: {name}: {cut(text, _SHOWN)}"
+
+
 def short(value: Any) -> str:
     """The value's repr on one line, cut; whatever the learner's own `__repr__` does."""
     try:

@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..calls import outcome_text
+from ..calls import asked, outcome_text
 from ..errors import NotRepeatable, Stuck, Unseen
 from ..schedule import InOrder
 from ..simulation.one_run import Simulation
@@ -62,6 +62,7 @@ class Found:
         self.orders: Counter[Any] | None = Counter()  # None where they are too many to count
         self.examples: dict[Any, Example] = {}
         self.simplest: Example | None = None  # of the runs that do not meet what was expected
+        self.unasked = ""  # why what was expected could not be asked of a value
         self.going_on = 0  # runs that were cut off
         self.doubts: set[str] = set()  # sentences that say why this may not be the whole
 
@@ -82,7 +83,9 @@ class Found:
         if example.failed or self.expect is None:
             return example.failed
         if callable(self.expect):
-            return not self.expect(example.value)
+            holds, why_not = asked(self.expect, example.value, "expect")
+            self.unasked = self.unasked or why_not
+            return not holds
         return bool(example.value != self.expect)
 
     def keep(self, done: Finished, preemptions: int, choices: list[int]) -> Any:
@@ -108,6 +111,7 @@ class Found:
                 self.examples[outcome] = example
         if other.simplest is not None and (self.simplest is None or other.simplest.rank < self.simplest.rank):
             self.simplest = other.simplest
+        self.unasked = self.unasked or other.unasked
         self.going_on += other.going_on
         self.doubts |= other.doubts
 
@@ -123,6 +127,8 @@ class Found:
         elif bound_cut and limits.preemptions is not None:
             bound = counted(limits.preemptions, "preemption")
             self.notes.append(f"only interleavings with at most {bound} were tried")
+        if self.unasked:
+            self.notes.append(self.unasked)
         if self.doubts:
             self.complete = False
             self.notes += sorted(self.doubts)

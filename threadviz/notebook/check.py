@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..calls import call_text, check_scenario
+from ..calls import asked, call_text, check_scenario
 from ..errors import Deadlock, ThreadvizError
 from ..exploration.exploration import explore
 from ..picture.live import LiveTimeline
@@ -120,9 +120,11 @@ def _verdict(
     try:
         runs = [simulate(scenario, *args, seed=seed, **kwargs) for seed in (None, *range(SEEDS))] if conditions else []
         for text, holds in conditions:
-            failing = next((run for run in runs if not holds(run)), None)
-            if failing is not None:
-                return Verdict(False, f"{call} is not as it should be: {text}", failing)
+            for run in runs:
+                met, why_not = asked(holds, run, "where")
+                if not met:
+                    said = f"{text} ({why_not})" if why_not else text
+                    return Verdict(False, f"{call} is not as it should be: {said}", run)
         found = explore(scenario, *args, expect=expect, max_runs=FIRST_RUNS, **kwargs)
         if found.counterexample is None and not found.complete:
             found = explore(scenario, *args, expect=expect, **kwargs)
@@ -162,4 +164,6 @@ def _why(run: Run, expect: Any) -> str:
         said = f"{name} ends with {type(failed).__name__}: {failed}"
     else:
         said = f"it returns {run.outcome}" + ("" if callable(expect) else f" where {expect!r} is expected")
+        if callable(expect) and (why_not := asked(expect, run.result(), "expect")[1]):
+            said = f"{said}, and {why_not}"
     return "; ".join(filter(None, (said, run.why)))
