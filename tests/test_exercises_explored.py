@@ -184,7 +184,7 @@ def test_right_ways_to_count_visitors_pass(any_time, answer):
         (looks_before_the_end, "open at the same time"),
         (lambda gates: sum(gate._people for gate in gates), "AttributeError"),
     ],
-    ids=str,
+    ids=lambda each: getattr(each, "__name__", None),
 )
 def test_wrong_ways_to_count_visitors_are_refused(any_time, answer, why):
     verdict = any_time["check_count"](any_time[answer] if isinstance(answer, str) else answer)
