@@ -180,3 +180,22 @@ def test_calls_are_told_with_what_they_are_made_on():
         "calls Semaphore.__exit__ of permits",
         "calls Event.is_set of done",
     ]
+
+
+def test_things_of_one_class_have_the_names_that_they_have_in_the_picture_and_lists_show_what_is_in_them():
+    def scenario():
+        mine, yours, log = explored.Box(1), explored.Box(2), []
+
+        def work():
+            mine.value -= 1
+            yours.value += 1
+            log.append("moved")
+
+        explored.together(work, work)
+        return log
+
+    ui = tv.step(scenario)
+    while not ui.finished:
+        ui.choose(next(each.name for each in ui._walk.state.stands if each.can_go))
+    assert dict(ui._walk.state.places) == {"Box.value": "-1", "Box#2.value": "4", "log": "['moved', 'moved']"}
+    assert "Box#2.value = 4" in ui.run.describe()

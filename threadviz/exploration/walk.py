@@ -135,12 +135,13 @@ class _Led:
         self._choices = choices
         self.stands: list[Stand] | None = None
         self.places: tuple[tuple[str, str], ...] = ()
+        self._simulator: Stepping | None = None
 
     def begin(self) -> None:
         self._made = 0
 
     def choose(self, threads: Sequence[Any]) -> int:
-        simulator: Stepping = threads[0].simulator
+        self._simulator = simulator = threads[0].simulator
         self.places = simulator.places_now()
         if self._made == len(self._choices):
             self.stands = _stands(simulator, [each.number for each in threads])
@@ -158,7 +159,11 @@ class _Led:
         return None
 
     def finish(self) -> None:
-        pass
+        if self._simulator is None:
+            return
+        now = self._simulator.places_now()  # after the last step; the names were in frames that are gone
+        names = [name for name, _ in self.places]
+        self.places = tuple((named, value) for named, (_, value) in zip(names, now, strict=False)) + now[len(names) :]
 
 
 def _stands(simulator: Stepping, can_go: list[int]) -> list[Stand]:

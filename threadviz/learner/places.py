@@ -208,9 +208,8 @@ class Places:
         name = site.name
         if kind in ("object", "both"):
             if site.kind == "write" or _is_data(thing, name):
-                number = self._instances.of(thing, type(thing))
-                owner = type(thing).__name__ if number == 1 else f"{type(thing).__name__}#{number}"
-                self._notebook.note_access(site.kind, f"{owner}.{name}", short(value), line_in(site.file, site.line))
+                called = f"{self.called(thing)}.{name}"
+                self._notebook.note_access(site.kind, called, short(value), line_in(site.file, site.line))
                 return
             holder = next((base for base in type(thing).__mro__ if name in vars(base)), object)
             if vars(holder).get(name) is value and is_learners_class(holder):
@@ -219,6 +218,11 @@ class Places:
             self._note(lane, site, thing, (name,), value)
         elif kind == "module" and is_learners(getattr(thing, "__file__", None) or "<frozen"):
             self._note(lane, site, vars(thing), (name,), value)
+
+    def called(self, thing: Any) -> str:
+        """What an object is called whose attributes are touched: by its class, from the second one on with a number."""
+        number = self._instances.of(thing, type(thing))
+        return type(thing).__name__ if number == 1 else f"{type(thing).__name__}#{number}"
 
     def _contents(self, lane: int, site: Site, thing: Any, value: Any, key: Any) -> None:
         path: tuple[Any, ...] = ()
@@ -301,7 +305,7 @@ def may_hold_items(cls: type) -> bool:
 
 
 def value_now(site: Site, thing: Any, key: Any) -> str:
-    """A plain value at a place, without any code of the learner's; "" for others."""
+    """A plain value at a place, or a short list of such, without any code of the learner's; "" for others."""
     try:
         if site.what == "attribute":
             value = object.__getattribute__(thing, "__dict__").get(site.name, NO_VALUE)
@@ -311,11 +315,17 @@ def value_now(site: Site, thing: Any, key: Any) -> str:
             value = thing.cell_contents
         elif site.what == "item" and type(thing) in (list, dict):
             value = thing[key]
+        elif site.what == "contents" and type(thing) in _BUILT_IN and len(thing) <= 20:
+            members = thing.items() if type(thing) is dict else thing
+            return cut(repr(thing), 60) if all(map(is_plain, members)) else ""
         else:
             value = NO_VALUE
     except (AttributeError, ValueError, LookupError, TypeError):
         return ""
     return short(value) if value is not NO_VALUE else ""
+
+
+_BUILT_IN = (list, dict, set, deque)
 
 
 def is_plain(key: Any) -> bool:

@@ -113,7 +113,11 @@ class SteppedThreads(SimulatedThreads):
     _simulator: Stepping
 
     def listener(self) -> Listener:
-        return _Accesses(self._simulator, Places(self) if self._simulator.noted else None)
+        if not self._simulator.noted:
+            return _Accesses(self._simulator, None)
+        places = Places(self)
+        self._simulator.owner_called = places.called
+        return _Accesses(self._simulator, places)
 
     def clock_ns(self) -> int:
         self._simulator.looks_at_the_clock(outside())

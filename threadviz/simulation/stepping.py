@@ -114,6 +114,7 @@ class Stepping(Simulator):
         self._replay = policy if isinstance(policy, Replay) else None
         self.clock = 0  # nanoseconds, as the program sees them
         self.steps: list[Step] = []
+        self.owner_called: Callable[[Any], str] = lambda thing: type(thing).__name__  # as in the trace, if there is one
         self.looked_at_the_clock = False
         self.waited_in_vain = False  # again and again, for what nobody had changed: the more turns, the more orders
         self.endless = False  # nobody who could change anything can go on, and somebody looks again and again
@@ -149,7 +150,7 @@ class Stepping(Simulator):
     def place_name(self, site: Site, thing: Any, key: Any) -> str:
         """What the learner calls what an access touches."""
         if site.what == "attribute":
-            return f"{type(thing).__name__}.{site.name}"
+            return f"{self.owner_called(thing)}.{site.name}"
         if site.what in ("global", "variable"):
             return site.name
         name = self.object_name(thing, type(thing).__name__)
