@@ -989,6 +989,7 @@ def test_program_is_refused_as_it_stands_with_a_run_to_look_at(program):
     assert "can go wrong" in verdict.reason
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("program", PREEMPTIONS)
 def test_program_fails_with_so_many_preemptions_and_with_none_less(program):
     names = {"__name__": "chapter"}
@@ -1010,6 +1011,7 @@ def test_program_fails_with_so_many_preemptions_and_with_none_less(program):
         assert explored(most - 1).counterexample is None
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("program", PREEMPTIONS)
 def test_failing_end_is_reached_by_the_keys_of_the_threads_in_a_few_steps(program):
     stepper = stepped(program)
@@ -1040,6 +1042,7 @@ def solutions():
     return found
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("program", PREEMPTIONS)
 def test_solution_passes_the_check(program):
     names = {"__name__": "chapter"}
@@ -1074,6 +1077,7 @@ def test_predictions_are_answered_by_exploring(program, answer):
     assert prediction.right, prediction.said
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(("program", "how", "instead"), REFUSED, ids=lambda each: each if len(each) < 60 else "")
 def test_what_is_no_repair_is_refused(program, how, instead):
     verdict = checked(program, instead)
@@ -1086,6 +1090,7 @@ def test_each_program_has_three_wrong_repairs_or_more():
         assert len([each for each, _, _ in REFUSED if each == program]) >= 3
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(("program", "how", "instead"), ACCEPTED, ids=lambda each: each if len(each) < 60 else "")
 def test_another_repair_is_as_good(program, how, instead):
     verdict = checked(program, instead)

@@ -172,6 +172,7 @@ def test_right_ways_to_count_visitors_pass(any_time, answer):
     assert any_time["check_count"](any_time[answer] if isinstance(answer, str) else answer).passed
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
@@ -285,6 +286,7 @@ def test_right_transfers_pass(deadlocks, answer):
     assert deadlocks["check_pay"]({**deadlocks, **payments(deadlocks)}[answer]).passed
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
@@ -401,6 +403,7 @@ def test_right_rooms_pass(waiting, capsys, answer):
     assert capsys.readouterr().out.startswith("Solved.")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
@@ -501,6 +504,7 @@ def test_right_displays_pass(waiting, capsys, answer):
     assert capsys.readouterr().out.startswith("Solved.")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
