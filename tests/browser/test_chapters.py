@@ -48,6 +48,9 @@ def test_chapter_runs_and_answers_the_keyboard(page, lab, chapter):
     open_notebook(page, lab(chapter))
     state = run_all(page)
     assert state["errors"] == []
+    if "tv.interact(" not in (ROOT / "notebooks" / chapter).read_text(encoding="utf-8"):
+        assert page.locator(BROKEN).count() == 0
+        return  # its buttons are pressed in test_break_it.py
     page.wait_for_selector(".widget-slider [role=slider]", timeout=PATIENCE)
     assert page.locator(BROKEN).count() == 0
     widget = first_widget(page)
