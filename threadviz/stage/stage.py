@@ -212,8 +212,8 @@ class _Nobody(frozenset[Any]):
     Those of a run are garbage that is collected only after hundreds of runs, and so many take a tenth of each run.
     """
 
-    def add(self, _: object) -> None:
-        pass
+    def add(self, thread: object) -> None:
+        hash(thread)  # which may raise, and then a thread cannot be made
 
     discard = add
 
