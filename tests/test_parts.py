@@ -53,6 +53,16 @@ def test_parts_are_handed_out_and_their_counts_added(small_parts):
     assert found.counterexample.result() == 1
 
 
+def test_run_of_an_outcome_that_is_as_expected_is_known_to_be_wherever_it_was_made(small_parts):
+    found = tv.explore(explored.race, 3, expect=1, executor=Here())._found
+    assert found.examples[1].value is None  # it was made elsewhere
+    assert {outcome: found.fails(example) for outcome, example in found.examples.items()} == {
+        1: False,
+        2: True,
+        3: True,
+    }
+
+
 def test_bound_and_limit_hold_for_all_parts_together(small_parts):
     alone = tv.explore(explored.race, 3, preemptions=1)
     bounded = tv.explore(explored.race, 3, preemptions=1, executor=Here())

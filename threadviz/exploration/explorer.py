@@ -33,6 +33,7 @@ class Example:
         self.choices = choices  # the thread of each step
         self.failed = done.error is not None or done.deadlocked or bool(done.errors)
         self.value = done.value
+        self.unexpected: bool | None = None  # whether another process, which keeps the value, found that it fails
 
     @property
     def rank(self) -> tuple[tuple[int, int], list[int]]:
@@ -80,6 +81,8 @@ class Found:
 
     def fails(self, example: Example) -> bool:
         """Whether a run does not meet what was expected."""
+        if example.unexpected is not None:
+            return example.unexpected
         if example.failed or self.expect is None:
             return example.failed
         if callable(self.expect):
@@ -347,10 +350,11 @@ def _elsewhere(program: partial[Any], expect: Any, shared: Shared, limits: Limit
     with exclusively(), Simulation(program, steps=True, noted=False, shared=shared) as simulation:
         done = Explorer(simulation, found, limits, None).make(part)
         found.doubts.update(simulation.unseen)
-    found.expect = None
     for example in (found.simplest, *found.examples.values()):
         if example is not None:
-            example.value = None  # it was compared, and may be large
+            example.unexpected = found.fails(example)
+            example.value = None  # it may be large, or nothing that can be sent
+    found.expect = None
     return done
 
 
