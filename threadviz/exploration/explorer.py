@@ -324,24 +324,38 @@ def explore_all(call: str, program: partial[Any], found: Found, limits: Limits, 
                 found.doubts.update(simulation.unseen)
             if search is None or executor is None:
                 break
-            bound_cut = [search.bound_cut]
-
-            def keep(done: Done, bound_cut: list[bool] = bound_cut) -> bool:
-                if done.shared is not None:
-                    shared.update(done.shared)
-                    return False
-                found.add(done.found)
-                progress.step(done.found.runs)
-                bound_cut.append(done.bound_cut)
-                return not found.goes_on_and_on
-
-            known = len(shared)
-            make = partial(_elsewhere, program, found.expect, shared, limits)
-            ended = spread(executor, make, search, limits.max_runs - found.runs, keep)
-            if len(shared) == known:
-                found.end(ended, limits, any(bound_cut))
+            if _have_made_elsewhere(program, executor, search, found, shared, limits, progress):
                 break
             found.begin_anew()
+
+
+def _have_made_elsewhere(
+    program: partial[Any],
+    executor: Executor,
+    search: Search,
+    found: Found,
+    shared: Shared,
+    limits: Limits,
+    progress: Progress,
+) -> bool:
+    """Have other processes make what is left of a search; False when it is to be made anew, as more is `shared`."""
+    known = len(shared)
+
+    def keep(done: Done) -> bool:
+        if done.shared is not None:
+            shared.update(done.shared)
+            return False
+        found.add(done.found)
+        progress.step(done.found.runs)
+        search.bound_cut |= done.bound_cut
+        return not found.goes_on_and_on
+
+    make = partial(_elsewhere, program, found.expect, shared, limits)
+    ended = spread(executor, make, search, limits.max_runs - found.runs, keep)
+    if len(shared) > known:
+        return False
+    found.end(ended, limits, search.bound_cut)
+    return True
 
 
 def _elsewhere(program: partial[Any], expect: Any, shared: Shared, limits: Limits, part: Part) -> Done:
