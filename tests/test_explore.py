@@ -496,3 +496,27 @@ def test_same_counts_in_another_process_with_another_hash_seed():
         for seed in ("1", "2")
     }
     assert len(told) == 1 and "philosophers" in told.pop()
+
+
+def test_function_that_could_not_be_looked_into_is_told_and_leaves_the_search_incomplete(monkeypatch):
+    from threadviz.learner import rewriting
+
+    real = rewriting.rewritten
+
+    def rewritten(code, *more):
+        if code.co_name == "not_looked_into":
+            raise ValueError
+        return real(code, *more)
+
+    monkeypatch.setattr(rewriting, "rewritten", rewritten)
+
+    def not_looked_into(box):
+        box.value += 1
+
+    def with_it():
+        box = explored.Box()
+        explored.together(box.add, lambda: not_looked_into(box))
+        return box.value
+
+    found = tv.explore(with_it)
+    assert not found.complete and "not_looked_into() could not be looked into: ValueError" in found.notes

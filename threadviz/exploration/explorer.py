@@ -157,6 +157,7 @@ class Explorer:
             self._found.begin_anew()  # something turned out to be shared only now
         if not ended and self._found.runs < self._limits.max_runs and not self._found.goes_on_and_on:
             return search
+        self._found.doubts.update(self._simulation.unseen)
         self._found.end(ended, self._limits, search.bound_cut)
         return None
 
