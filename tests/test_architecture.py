@@ -9,12 +9,13 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "threadviz"
 # Each room, and the rooms that it may import from; a room may always import from itself.
-GROUND = {"errors", "texts", "trace", "real", "patches", "kernel"}
+GROUND = {"errors", "interrupts", "texts", "trace", "real", "patches", "kernel"}
 ROOMS = {
     "errors": set(),
     "texts": set(),
     "trace": set(),
     "real": set(),
+    "interrupts": {"real"},
     "patches": set(),
     "kernel": set(),
     "schedule": {"errors"},

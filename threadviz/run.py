@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .calls import outcome_text, sentence
 from .errors import Deadlock
+from .interrupts import held_back
 from .learner.code import texts_of_lines
 from .picture import svg
 from .picture.steps import steps_timeline
@@ -149,13 +150,15 @@ class Run:
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the timeline with matplotlib, into `ax` where one is given."""
-        from .picture import figure  # here and below: matplotlib takes longer to import than all the rest
+        with held_back():  # here and below: matplotlib takes longer to import than all the rest
+            from .picture import figure
 
         return figure.drawn(self._timeline()) if ax is None else figure.plot(self.trace, self.title, ax)
 
     def png(self) -> bytes:
         """The timeline as a PNG file's bytes."""
-        from .picture import figure
+        with held_back():
+            from .picture import figure
 
         return figure.saved(self._timeline())
 
@@ -215,7 +218,8 @@ class Run:
             text = json.dumps(trace_events(self.trace, self.title), ensure_ascii=False)
             path.write_text(text + "\n", encoding="utf-8")
         else:
-            from .picture import figure
+            with held_back():
+                from .picture import figure
 
             path.write_bytes(figure.saved(self._timeline(), path.suffix[1:]))
 

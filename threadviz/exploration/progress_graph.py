@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from ..interrupts import held_back
 from ..picture import svg
 from ..picture.progress_graph import progress_timeline
 from ..schedule import Replay, Schedule
@@ -193,13 +194,15 @@ class ShownGraph:
 
     def png(self) -> bytes:
         """The graph as a PNG file's bytes."""
-        from ..picture import figure  # matplotlib takes longer to import than all the rest
+        with held_back():  # matplotlib takes longer to import than all the rest
+            from ..picture import figure
 
         return figure.saved(progress_timeline(self.graph, self.title))
 
     def under(self, png: bytes) -> bytes:
         """Another picture with the graph under it, as a PNG file's bytes."""
-        from ..picture import figure
+        with held_back():
+            from ..picture import figure
 
         return figure.stacked([png, self.png()])
 
