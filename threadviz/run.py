@@ -92,7 +92,9 @@ class Run:
     def why(self) -> str:
         """What went wrong: what happened to whom, in which lines; empty where the trace does not show it.
 
-        A lost update, check-then-act, a deadlock, a lost wake-up, or atomicity that is broken in spite of locks.
+        A lost update, check-then-act, a deadlock, a lost wake-up, or atomicity that is broken in spite of locks; a
+        semaphore released too often, a barrier that waits for who does not come again, a pool that waits for itself,
+        and a wait that was given up.
         """
         return "; ".join(words.why(self.trace, self._failed))
 

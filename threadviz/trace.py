@@ -27,6 +27,7 @@ Kind = Literal[
     "queue",  # a queue was used for the first time; `what` is its name, `value` its bound, empty without one
     "put",  # an item went into a queue; `what` is the queue's name, `value` how many items are in it now
     "get",  # an item came out of a queue, likewise; `cause` is the put of that very item
+    "permits",  # a semaphore has more free than at first; `what` is its name, `value` how many: "2 of 1"
     "read",  # of a place; `what` is what the learner calls it, `value` the repr of what was there, or `append()`
     "write",
     "output",  # a line was printed or logged

@@ -21,7 +21,7 @@ STRETCHED = 0.35  # of the axis, at most, that stretched instants take
 FIRST, LAST = -1.0, inf  # stand before and after all trace events of their instant
 
 # What goes without a step, even where nothing takes time and every other trace event gets one.
-_NO_STEP: frozenset[Kind] = frozenset({"end", "queue", "abandon", "deadlock", "sleep", "work"})
+_NO_STEP: frozenset[Kind] = frozenset({"end", "queue", "permits", "abandon", "deadlock", "sleep", "work"})
 _STEPS: frozenset[Kind] = frozenset({"acquire", "release", "put", "get", "error", "failed"})
 
 

@@ -253,6 +253,8 @@ def _surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
     yield threading.Thread, "start", kind.start
     yield threading.Thread, "join", kind.join
     yield threading.Condition, "notify", _notifying(threading.Condition.notify)
+    yield threading.Semaphore, "__init__", _counting(threading.Semaphore.__init__)
+    yield threading.Semaphore, "release", _releasing(threading.Semaphore.release)
     if kind.virtual:
         yield from _virtual_surface(kind)
 
@@ -311,6 +313,33 @@ def _notifying(real_notify: Callable[..., None]) -> Virtual:
                 engine.note("call", name, f"{called}: {NOBODY}" if called else NOBODY, line)
 
     return notify
+
+
+def _counting(real_init: Callable[..., None]) -> Virtual:
+    """Keep how many permits a semaphore has at first, which it does not keep itself."""
+
+    def init(engine: Any, semaphore: Any, value: int = 1) -> None:
+        real_init(semaphore, value)
+        if engine.keeps_notes:
+            semaphore._threadviz_permits = value
+
+    return init
+
+
+def _releasing(real_release: Callable[..., None]) -> Virtual:
+    """Note where more permits are free than there were at first.  Of none at first, each is there to tell something."""
+
+    def release(engine: Any, semaphore: Any, n: int = 1) -> None:
+        real_release(semaphore, n)
+        first = vars(semaphore).get("_threadviz_permits", 0)
+        free = semaphore._value
+        if engine.keeps_notes and 0 < first < free:
+            name, line, _ = user_call("Semaphore.release")
+            called = name_of(semaphore, engine.object_name) if line is not None else ""
+            if called and name in ("Semaphore.release", "Semaphore.__exit__"):
+                engine.note("permits", called, f"{free} of {first}", line)
+
+    return release
 
 
 def _selecting(real_select: Callable[..., Any]) -> Virtual:

@@ -5,13 +5,13 @@ that somebody may only have printed counts where the run has gone wrong, and not
 """
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
 
 from ..texts import clean
 from ..trace import NOBODY, NOTHING, Trace
 from .causality import LostUpdate, called_on, deadlock_cycle, in_vain, lost_updates, once, shared_attributes
+from .fault import Fault, Kind, at_line, who
+from .misuse import misuse
 
-Kind = Literal["lost update", "check-then-act", "broken atomicity", "deadlock", "lost wake-up"]
 _ANSWERS = frozenset(["None", "True", "False", NOTHING])  # nothing is computed from these: what is read so is a check
 _EMPTY = (  # what containers say that have no such item
     *("pop from empty list", "pop from an empty deque", "pop from an empty set", "popitem(): dictionary is empty"),
@@ -21,15 +21,6 @@ _QUEUE_ACTS = {"empty": "get", "full": "put", "qsize": "get"}  # what one asks b
 LONG = 2_000  # trace events, beyond which only what is surest is looked for
 _Section = dict[tuple[str, str], int]  # what is done to which place while a lock is held -> its first trace event
 _NOTIFIES = ("Condition.notify", "Condition.notify_all")
-
-
-class Fault(NamedTuple):
-    """One thing that went wrong, and the trace events that show it, as indices."""
-
-    kind: Kind
-    sentence: str
-    events: tuple[int, ...]
-    sure: bool = True  # else only where the run has gone wrong
 
 
 def faults(trace: Trace, failed: bool) -> list[Fault]:
@@ -42,9 +33,10 @@ def faults(trace: Trace, failed: bool) -> list[Fault]:
 @once
 def _found(trace: Trace) -> tuple[Fault, ...]:
     story = _Story(trace)
-    found = [*story.deadlock(), *story.lost_wake_ups(), *story.stale_writes()]
+    found = [*story.deadlock(), *story.lost_wake_ups()]
     if len(trace.events) > LONG:
-        return tuple(found)
+        return (*found, *story.stale_writes())
+    found += [*misuse(trace), *story.stale_writes()]
     found += [*story.stale_queues(), *story.stale_checks(), *story.stale_contents(), *story.stale_answers()]
     return (*found, *story.torn())
 
@@ -434,11 +426,10 @@ class _Story:
         return done + self._line(index)
 
     def _who(self, index: int) -> str:
-        return clean(self._trace.lanes[self._events[index].lane].name)
+        return who(self._trace, index)
 
     def _line(self, index: int) -> str:
-        line = self._events[index].line
-        return f" (line {line})" if line is not None else ""
+        return at_line(self._events[index].line)
 
     def _value(self, index: int) -> str:
         event = self._events[index]
