@@ -97,12 +97,12 @@ IDEAS = {
     },
     "a name that is misspelt, and imports that are missing": {
         "04/pool-belief": ["thread_funtion", "NameError", "lack the imports"],
-        "06/program-use-intro": ["lack the import"],
+        "06/race-belief": ["lack their imports"],
     },
     "submit(function, *args, **kwargs)": {
         "04/submit-intro": ["executor.submit(function, *args, **kwargs)", "does not wait"],
         "04/submit-run": ['submit(look_up, "book", 2, value=20)'],
-        "06/program-intro": ["executor.submit(function, *args, **kwargs)"],
+        "06/program-intro": ["pool.submit(function, *args, **kwargs)"],
     },
     "submit is called on the pool, once for each task": {
         "04/submit-belief": ["called on the executor, once for each task"],
@@ -123,22 +123,29 @@ IDEAS = {
         "06/race-belief": ["Sharing is not enough"],
     },
     "a database that keeps one number": {
-        "06/program-intro": ["keeps one number"],
-        "06/program-class": ["local_copy = self.value", "time.sleep(0.1)", "self.value = local_copy"],
+        "06/program-intro": ["keeps just that one number"],
+        "06/program-class": ["copy = self.value", "time.sleep(disk)", "self.value = copy"],
     },
-    "two updates in a pool of two end with 1": {
-        "06/program-run": ["max_workers=2", "Starting value is 0", "Ending value 1", "an update is lost"],
-        "06/program-answer": ["stale read"],
+    "two updates in a pool of two lose one": {
+        "06/program-prediction": ["Two workers make one update each", "workers=2"],
+        "06/program-answer": ["**stale read**", "**lost update**"],
     },
-    "this race ends with 1 every time": {"06/deterministic-seeds": ["{1}"], "06/deterministic-answer": ["*always*"]},
+    "this race ends alike every time": {
+        "06/rare-prediction": ["20 different orders"],
+        "06/rare-answer": ["shows itself every time", "what the program *allows*"],
+    },
+    "a lock keeps threads apart and puts them in no order": {
+        "06/kinds-prediction": ["with order.lock"],
+        "06/kinds-answer": ["a race condition without a data race", "does not put them in an *order*"],
+    },
     "where to read more": {"06/links": ["https://realpython.com/intro-to-python-threading/"]},
     "threads may be switched at any time": {
-        "06/steps-answer": ["operating system", "*at any time*"],
-        "06/break-belief": ["after any small instruction", "as if it were so"],
+        "07/endings-predict": ["The operating system may stop a thread", "at any time"],
+        "07/atomic-belief": ["code by the rule", "a switch may come between any two steps"],
     },
     "a switch can come in the middle of a statement": {
-        "06/steps-run": ["LOAD_ATTR  read the value", "STORE_ATTR write it back"],
-        "06/steps-answer": ["in the middle of a Python statement"],
+        "07/line-answer": ["`LOAD_ATTR` reads the number, and `STORE_ATTR` writes it back"],
+        "07/real-intro": ["switch in the middle of the line"],
     },
     "a lock is one of several ways to stop a race": {"08/lock-intro": ["several ways to order them", "a queue"]},
     "one thread at a time has the lock, others wait": {
