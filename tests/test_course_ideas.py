@@ -211,6 +211,17 @@ IDEAS = {
     "a timer calls later, and a thread-local is each thread's own": {
         "12/timer-intro": ["`threading.Timer(seconds, function)`", "`threading.local()`"],
     },
+    "only Python code is exclusive, and only with a GIL": {
+        "13/gil-answer": ["What is exclusive is running Python code", "Two threads that wait do so at the same time"],
+        "13/panel-answer": ["C code that lets the GIL go does gain"],
+        "13/panel-intro": ["**free-threaded**", "a single thread is slower there"],
+        "13/freeze-answer": ["calls back into Python"],
+    },
+    "threads help where a program waits, and with a GIL not where Python code computes": {
+        "13/panel-answer": ["as long as the waiting outweighs the computing"],
+        "13/exercise-solution": ["Solved. All eight kinds are as measured."],
+    },
+    "the GIL does not protect your data": {"13/ticket-answer": ["It keeps the interpreter's own data safe"]},
     "producers hand over work to consumers": {
         "10/pipeline-intro": ["producer_lock", "consumer_lock", "**slot**"],
         "10/pipeline-program": ["def set_message", "def get_message"],
