@@ -40,7 +40,7 @@ HEAVY = {
     "ipywidgets": {"notebook/for_real", "notebook/interact", "notebook/predict", "notebook/step", "picture/live"},
     "anywidget": {"notebook/predict", "notebook/step", "picture/live"},
     "matplotlib": {"picture/figure", "run"},
-    "tqdm": {"exploration/progress"},
+    "tqdm": {"exploration/progress_bar"},
 }
 
 

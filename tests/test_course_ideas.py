@@ -187,22 +187,21 @@ IDEAS = {
         "07/atomic-belief": ["a switch may come between any two steps", "GIL"],
     },
     "every order of a small program can be counted": {
-        "07/orders-run": ["1: 4 interleavings", "2: 2 interleavings"],
-        "07/three-answer": ["1 in 15", "2,520"],
+        "07/three-answer": ["| 2 | 6 | 2 |", "1 in 15", "2,520"],
     },
     "a deadlock is a circle of waits": {
         "09/circle": ["**deadlock**", "that circle *is* the deadlock"],
-        "09/all-run": ["waits for bob.lock, held by refund", "waits for ann.lock, held by rent"],
+        "09/exercise-check": ["lock, held by 1 pays 0", "lock, held by 0 pays 1"],
     },
     "a thousand runs prove nothing": {"09/all-answer": ["passes a thousand times"]},
     "a thread can wait for itself": {"09/alone-program": ["Lock  deadlock", "RLock 'your balance is 100'"]},
     "one order of locks makes the circle impossible": {
-        "09/order-program": ["sorted(", "passed: all"],
+        "09/order-program": ["sorted(", "every interleaving is as expected"],
         "09/polite-answer": ["**livelock**"],
     },
     "a call of notify is not remembered, an event is": {
         "12/late-answer": ["An event has a memory", "**lost wake-up**"],
-        "12/fact-run": ["while not is_open", "passed: all"],
+        "12/fact-run": ["while not is_open", "every interleaving is as expected"],
     },
     "a semaphore lets so many in, a barrier waits for so many": {
         "12/room-intro": ["**semaphore**", "two permits"],

@@ -588,3 +588,47 @@ def test_prediction_that_the_chapter_speaks_of_is_right(chapter, cell, answer):
     assert asked.run is None  # nothing has been run that could be looked at
     asked.answer(answer)
     assert asked.right, asked.said
+
+
+def test_run_beside_an_answer_is_the_one_that_is_asked_for():
+    endings, all_orders = prediction("07", "endings-prediction"), prediction("07", "orders-prediction")
+    for asked, answer in ((endings, "1 or 2"), (all_orders, 4)):
+        asked.answer(answer)
+        assert asked.run.result() == 1
+    stands_still = prediction("09", "all-prediction")
+    stands_still.answer(2)
+    assert stands_still.run.deadlock is not None
+    for asked in (all_orders, stands_still):
+        assert "doomed" in asked._live.face["words"] and "doomed" in asked._live.face["svg"]
+
+
+def test_lowest_number_comes_without_the_order_that_an_exercise_asks_for():
+    asked = prediction("07", "lowest-prediction")
+    asked.answer(2)
+    assert asked.right and asked.run is None and asked._live.face == {}
+
+
+@pytest.mark.parametrize(
+    ("lose", "answer"),
+    [
+        ([], "neither of them"),
+        (["asking_gate"], "asking_gate"),
+        (["plain_gate", "asking_gate"], "plain_gate and asking_gate"),
+    ],
+)
+def test_gates_on_real_threads_are_told_by_what_they_lose_and_beside_no_simulated_run(any_time, lose, answer):
+    asked = prediction("07", "cpython-prediction")
+    asked._made.args[0].__globals__["lost"] = lambda gate: 12.5 * (gate.__name__ in lose)
+    asked.answer(answer)
+    assert asked.right and asked.run is None
+
+
+@pytest.mark.parametrize("still", [0, 1, 3])
+def test_run_beside_a_thousand_real_ones_is_one_of_them_and_stands_still_where_one_did(monkeypatch, still):
+    standstills = prediction("09", "thousand-prediction")._made.args[0]
+    runs = [tv.simulate(standstills.__globals__["two_transfers"], 0.5 * (number < still)) for number in range(3)]
+    left = list(runs)
+    monkeypatch.setattr(tv, "record", lambda scenario: left.pop())
+    words, run = standstills(times=3)
+    assert words == {0: "never", 1: "in a few runs", 3: "in most runs"}[still]
+    assert run in runs and left == [] and (run.deadlock is not None) == (still > 0)

@@ -209,11 +209,11 @@ def test_verdict_counts_runs_and_interleavings_apart():
 
 
 def test_what_takes_long_shows_how_many_runs_were_made_and_nothing_is_left_of_it(monkeypatch, capsys):
-    from threadviz.exploration import progress
+    from threadviz.exploration import progress_bar
 
     tv.explore(explored.race)
     assert capsys.readouterr().err == ""  # done before the bar would come
-    monkeypatch.setattr(progress, "PATIENCE", 0)
+    monkeypatch.setattr(progress_bar, "PATIENCE", 0)
     tv.explore(explored.race)
     shown = capsys.readouterr().err
     assert "exploring race(threads=2)" in shown and " runs" in shown

@@ -261,6 +261,52 @@ def test_question_may_ask_all_outcomes_and_shows_a_run_with_the_one_asked_for():
     assert ui._panel.state["said"].startswith("the run does not answer this question: AttributeError: ")
 
 
+def test_all_that_explore_shows_is_shown_where_something_is_expected():
+    ui = tv.predict("In how many orders is one lost?", explored.race, ask=("outcomes", lambda all: all[1]), expect=2)
+    assert ui._found is None and "<svg" not in everything_known(ui)
+    ui.answer(4)
+    found = tv.explore(explored.race, expect=2)
+    assert ui.right and ui.run.result() == 1 and str(ui.run.schedule) == str(found.counterexample.schedule)
+    assert ui._live.said == f"race(threads=2): {found.verdict}" and "4 of 6" in ui._live.bars
+    assert found.progress_graph().svg() in ui._live.face["svg"]
+    bundle, _ = ui._repr_mimebundle_()
+    assert bundle["text/plain"].endswith(f"{ui.said}\n{found._repr_mimebundle_()[0]['text/plain']}")
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+
+
+def test_run_is_shown_as_ever_where_nothing_is_unexpected():
+    ui = tv.predict("Which?", explored.lock, ask="outcomes", expect=2)
+    ui.answer(2)
+    assert ui.right and ui.run.result() == 2 and ui._live.said == "" and "<svg" in ui._live.face["svg"]
+
+
+def test_what_is_measured_is_called_as_it_stands_and_no_simulated_run_stands_beside_it(monkeypatch):
+    monkeypatch.setattr(module, "simulate", lambda *_, **__: pytest.fail("nothing is to be simulated"))
+    calls = []
+
+    def measure(times, *, named):
+        calls.append((times, named, threading.get_native_id()))
+        return "never"
+
+    ui = tv.predict("How often?", measure, 3, named="Ann", ask="measured", options=["never", "often"])
+    ui.answer("often")
+    assert calls == [(3, "Ann", threading.get_native_id())] and ui.run is None
+    assert ui.right is False and ui.said == "Not so: you said often, and the answer is never."
+    ui.answer("never")
+    assert len(calls) == 1 and ui.right and ui._live.face == {}
+    bundle, _ = ui._repr_mimebundle_()
+    assert "image/png" not in bundle and bundle["text/plain"].endswith(ui.said)
+
+
+def test_run_that_comes_with_what_was_measured_is_the_one_that_is_shown():
+    def measure():
+        return 3, tv.record(programs.race, 2, None, 0.001)
+
+    ui = tv.predict("How many lanes?", measure, ask="measured")
+    ui.answer("3")
+    assert ui.right and ui.run.clock == "real" and "recorded" in ui._live.face["svg"]
+
+
 def test_only_outcome_is_told_as_such():
     ui = tv.predict("What can come out?", explored.lock, ask="outcomes")
     ui.answer(2)
@@ -268,7 +314,7 @@ def test_only_outcome_is_told_as_such():
 
 
 def test_what_could_not_be_explored_to_its_end_is_no_answer(monkeypatch):
-    monkeypatch.setattr(module, "explore", lambda *args: tv.explore(*args, max_runs=3))
+    monkeypatch.setattr(module, "explore", lambda *args, expect: tv.explore(*args, max_runs=3))
     ui = tv.predict("What can come out?", explored.race, 3, ask="outcomes")
     ui._pressed(None, {"answer": "1, 2, 3"}, [])
     assert ui.run is None and ui._panel.state["said"].startswith("what is possible is not known: ")
@@ -315,7 +361,7 @@ def test_options_of_simulate_are_passed_on():
             TypeError,
             ("What?", race),
             {"ask": "time"},
-            "ask must be 'result', 'duration', 'order', 'outcomes', a function of a run, or "
+            "ask must be 'result', 'duration', 'order', 'outcomes', 'measured', a function of a run, or "
             "('outcomes', a function of them), not 'time'",
         ),
         (
@@ -345,6 +391,13 @@ def test_options_of_simulate_are_passed_on():
             {"ask": "outcomes", "seed": 1},
             "every interleaving is run for its outcomes: leave out seed",
         ),
+        (
+            ValueError,
+            ("What?", race),
+            {"ask": "measured", "cores": 2},
+            "nothing is simulated where the scenario itself measures: leave out cores",
+        ),
+        (ValueError, ("What?", race), {"expect": 2}, "expect is for questions about outcomes: leave it out"),
         (TypeError, ("What?", race, 1, 2), {}, "too many positional arguments"),
         (
             ValueError,

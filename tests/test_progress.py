@@ -11,7 +11,7 @@ import pytest
 
 import threadviz as tv
 from threadviz import kernel
-from threadviz.notebook import progress as module
+from threadviz.notebook import learner_progress as module
 
 from . import explored, programs
 from .refused import refused
@@ -209,11 +209,11 @@ WRITER = """
 import sys
 from types import SimpleNamespace
 from threadviz import kernel
-from threadviz.notebook import progress
+from threadviz.notebook import learner_progress
 kernel.shell = lambda: SimpleNamespace(user_ns={})
-progress.PATIENCE = 60
+learner_progress.PATIENCE = 60
 for number in range(40):
-    progress.note("goals", f"{sys.argv[1]} {number}", True)
+    learner_progress.note("goals", f"{sys.argv[1]} {number}", True)
 """
 
 

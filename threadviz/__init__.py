@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from .exploration.exploration import Exploration, explore
     from .notebook.check import Verdict, check
     from .notebook.interact import interact
+    from .notebook.learner_progress import progress
     from .notebook.magics import load_ipython_extension
     from .notebook.predict import predict
-    from .notebook.progress import progress
     from .notebook.step import step
 
 __version__ = "0.1.0"
@@ -65,7 +65,7 @@ _LATER = {
     "check": ".notebook.check",
     "step": ".notebook.step",
     "predict": ".notebook.predict",
-    "progress": ".notebook.progress",
+    "progress": ".notebook.learner_progress",
     "interact": ".notebook.interact",
     "load_ipython_extension": ".notebook.magics",
 }

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from ..calls import call_text, check_scenario
 from ..errors import ThreadvizError
@@ -13,6 +13,9 @@ from ..texts import counted
 from .explorer import Example, Found, Limits, explore_all, look_for_a_simpler_one, shown
 from .parts import check_executor
 from .progress_graph import FEW_RUNS, FEW_STEPS, ShownGraph, computed
+
+if TYPE_CHECKING:
+    from ..picture.live import LiveTimeline
 
 RESERVED = ("expect", "max_runs", "preemptions", "executor")  # explore's own options
 _SHOWN = 12  # outcomes in words
@@ -144,23 +147,38 @@ class Exploration:
         return self.describe()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        from ..picture.live import LiveTimeline, outcomes_html  # ipywidgets
+        from ..picture.live import LiveTimeline  # ipywidgets
 
-        live, run = LiveTimeline(), self.counterexample
+        live = LiveTimeline()
+        self.show_on(live)
+        return live.bundle(*self.on_paper())
+
+    def show_on(self, live: "LiveTimeline") -> None:
+        """Show the verdict, the outcomes, the counterexample and a small progress graph in a notebook."""
+        from ..picture.live import outcomes_html
+
+        run, graph = self.counterexample, self._small_graph
         counts = [(shown(outcome), count) for outcome, count in self.outcomes.most_common()]
-        face, png, words = {}, None, self.describe()
-        if run is not None:
-            face, png = run.face() | {"log": ""}, run.png()
-            if (graph := self._small_graph()) is not None:
-                face["svg"] += graph.svg()
-                png, words = graph.under(png), f"{words}\n\n{graph.describe()}"
-        face |= {"words": words, "summary": "All this in words"}
+        face = run.face() | {"log": ""} if run is not None else {}
+        if graph is not None:
+            face["svg"] += graph.svg()
+        face |= {"words": self._words(), "summary": "All this in words"}
         live.show(face, f"{self._call}: {self.verdict}", outcomes_html(counts, self.counts))
-        return live.bundle(png, words)
 
+    def on_paper(self) -> tuple[bytes | None, str]:
+        """The same as a PNG, if there is a run to show, and in words."""
+        run, graph = self.counterexample, self._small_graph
+        png = run.png() if run is not None else None
+        return (graph.under(png) if png is not None and graph is not None else png), self._words()
+
+    def _words(self) -> str:
+        graph = self._small_graph
+        return self.describe() if graph is None else f"{self.describe()}\n\n{graph.describe()}"
+
+    @cached_property
     def _small_graph(self) -> ShownGraph | None:
-        """The progress graph, where there is one that is quickly made and read."""
-        if self.runs > FEW_RUNS:
+        """The progress graph under a counterexample, where there is one that is quickly made and read."""
+        if self.counterexample is None or self.runs > FEW_RUNS:
             return None
         try:
             shown_graph = self.progress_graph()

@@ -15,7 +15,7 @@ from ..simulation.steps import Step
 from ..stage.stage import Finished, exclusively
 from ..texts import counted
 from .parts import ALONE, Done, Part, as_sent, spread
-from .progress import Progress
+from .progress_bar import ProgressBar
 from .search import Search
 
 FEW_PREEMPTIONS = (0, 1)  # that are tried before anything else, as most races need no more
@@ -140,7 +140,7 @@ class Found:
 class Explorer:
     """Makes the runs, on one stage."""
 
-    def __init__(self, simulation: Simulation, found: Found, limits: Limits, progress: Progress | None) -> None:
+    def __init__(self, simulation: Simulation, found: Found, limits: Limits, progress: ProgressBar | None) -> None:
         self._simulation = simulation
         self._progress = progress
         self._found = found
@@ -301,7 +301,7 @@ def outcome_of(done: Finished) -> Any:
 
 def look_for_a_simpler_one(call: str, program: partial[Any], found: Found) -> None:
     """Find a run that fails with fewer preemptions than the simplest so far, if it takes not too long."""
-    with exclusively(), Progress(call) as progress, Simulation(program, steps=True, noted=False) as simulation:
+    with exclusively(), ProgressBar(call) as progress, Simulation(program, steps=True, noted=False) as simulation:
         explorer = Explorer(simulation, found, Limits(SIMPLER_RUNS, None), progress)
         explorer.get_to_know()
         explorer.look_for_a_simpler_one()
@@ -312,7 +312,7 @@ def explore_all(call: str, program: partial[Any], found: Found, limits: Limits, 
     shared = Shared()
     if executor is not None:
         program = as_sent(program)
-    with Progress(call) as progress:
+    with ProgressBar(call) as progress:
         while True:
             with exclusively(), Simulation(program, steps=True, noted=False, shared=shared) as simulation:
                 if not simulation.seen:
@@ -337,7 +337,7 @@ def _have_made_elsewhere(
     found: Found,
     shared: Shared,
     limits: Limits,
-    progress: Progress,
+    progress: ProgressBar,
 ) -> bool:
     """Have other processes make what is left of a search; False when it is to be made anew, as more is `shared`."""
     known = len(shared)

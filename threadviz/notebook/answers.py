@@ -78,7 +78,7 @@ def truth_of_all(found: Exploration, ask: Ask) -> Truth:
     if not found.complete:
         raise ValueError(f"what is possible is not known: {found.verdict}")
     if isinstance(ask, tuple):
-        return _told(ask[1](found.outcomes))
+        return told(ask[1](found.outcomes))
     shown = sorted(each if each in _ENDLESS else short(each) for each in found.outcomes)
     many = f"the possible outcomes are {', '.join(shown)}"
     return Outcomes(
@@ -92,7 +92,7 @@ def truth_of(run: Run, ask: Ask, options: Sequence[object]) -> Truth:
     error = run.exception()
     ended = not isinstance(error, Deadlock | Stuck)
     if callable(ask):
-        return _told(ask(run))
+        return told(ask(run))
     if ask == "order":
         order = _order(run, options)
         missing = [f"“{each}” never comes" for each in options if each not in order]
@@ -106,7 +106,8 @@ def truth_of(run: Run, ask: Ask, options: Sequence[object]) -> Truth:
     return Truth(run.result(), f"it returns {_shown(run.result())}")
 
 
-def _told(value: object) -> Truth:
+def told(value: object) -> Truth:
+    """Return what a question that is a function comes to."""
     return Truth(value, f"the answer is {value if isinstance(value, str) else _shown(value)}")
 
 

@@ -10,7 +10,7 @@ from ..picture.live import LiveTimeline
 from ..run import Run
 from ..texts import counted
 from ..verbs import simulate
-from .progress import tried
+from .learner_progress import tried
 
 RESERVED = ("expect", "where")
 SEEDS = 20  # orders in which `where` is asked, besides the plain one

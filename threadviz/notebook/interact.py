@@ -17,7 +17,7 @@ from ..run import Run
 from ..verbs import RESERVED, record, simulate
 from .for_real import ForReal, handed_over, running_loop
 from .goals import Goal, check_goal, reaches
-from .progress import note
+from .learner_progress import note
 
 SETTLE = 0.005  # seconds, real: a movement is drawn when no newer one came in for so long
 PATIENCE = 0.1  # seconds, real: a movement that is always followed by newer ones is drawn after so long

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anywidget
 import ipywidgets
@@ -18,12 +18,12 @@ from ..run import Run
 from ..texts import error_text
 from ..verbs import RESERVED as SIMULATES
 from ..verbs import simulate
-from .answers import NEVER, TOLERANCE, Ask, Outcomes, Truth, is_never, read_seconds, truth_of, truth_of_all
+from .answers import NEVER, TOLERANCE, Ask, Outcomes, Truth, is_never, read_seconds, told, truth_of, truth_of_all
 from .for_real import handed_over, running_loop
-from .progress import note, score
+from .learner_progress import note, score
 
-RESERVED = ("question", "ask", "options", *SIMULATES)
-_KINDS = ("result", "duration", "order", "outcomes")
+RESERVED = ("question", "ask", "options", "expect", *SIMULATES)
+_KINDS = ("result", "duration", "order", "outcomes", "measured")
 _MANY = ("order", "outcomes")  # of whose options there may be several in an answer
 _HERE = Path(__file__).parent
 
@@ -35,6 +35,7 @@ def predict(
     *args: Any,
     ask: Ask = "result",
     options: Sequence[object] | None = None,
+    expect: object = None,
     **kwargs: Any,
 ) -> "Prediction":
     """Ask what a scenario will do: it runs once there is a prediction, and its run says whether that was right.
@@ -48,17 +49,23 @@ def predict(
     scenario : callable
         Builds its own state and uses threads; plain Python.  Called with the other arguments, on the virtual clock;
         `seed`, `schedule` and `cores` are those of `simulate`.
-    ask : {"result", "duration", "order", "outcomes"}, callable or pair, optional
+    ask : {"result", "duration", "order", "outcomes", "measured"}, callable or pair, optional
         What is compared: the value that the scenario returns; its duration in seconds, virtual, within 5 percent; the
         order in which `options` come in what is printed and logged; all outcomes that are possible, in every
         interleaving, which is explored; what this function of the Run returns: `ask=lambda run: len(run.trace.lanes)`;
         or what a function of all outcomes and their numbers does: `ask=("outcomes", min)`,
         `ask=("outcomes", lambda outcomes: outcomes[1])`.  "never ends" is right for a result or a duration where the
         run stands still for ever or has no end, and the name of an exception where the scenario raises it.
+        "measured" is for a function that makes its own runs, on real threads for example: it is called as it stands,
+        nothing is simulated, and what it returns is compared.  A run is shown only where it returns one with its
+        answer: `return answer, run`.
     options : sequence, optional
         The answers to choose from, one or, for outcomes, all that are possible; for an order, lines or parts of lines,
         which are shown sorted, and those that never come are to be left out.  Without them the answer is typed in:
         `2` is as good as `2.0`.
+    expect : object or callable, optional
+        For questions about outcomes, as in `explore`, and then all is shown that `explore` shows: the simplest run
+        that is not as expected and, where there are two threads, the progress graph.
 
     Returns
     -------
@@ -98,10 +105,35 @@ def predict(
     explores = of_all or ask == "outcomes"
     if made and explores:
         raise ValueError(f"every interleaving is run for its outcomes: leave out {', '.join(made)}")
+    if made and ask == "measured":
+        raise ValueError(f"nothing is simulated where the scenario itself measures: leave out {', '.join(made)}")
+    if expect is not None and not explores:
+        raise ValueError("expect is for questions about outcomes: leave it out")
     # one sentence now, and not after the answer, for arguments that do not fit
     name = call_text(scenario, args, kwargs).partition("(")[0]
-    verb: Callable[..., Run | Exploration] = explore if explores else partial(simulate, **made)
-    return Prediction(question.strip(), name, partial(verb, scenario, *args, **kwargs), ask, choices)
+    verb: Callable[..., Run | Exploration | _Measured] = partial(simulate, **made)
+    if ask == "measured":
+        verb = _measure
+    elif explores:
+        verb = partial(explore, expect=expect)
+    return Prediction(
+        question.strip(), name, partial(verb, scenario, *args, **kwargs), ask, choices, expect is not None
+    )
+
+
+class _Measured(NamedTuple):
+    """What a scenario that makes its own runs came to, and the run that it wants to be shown."""
+
+    answer: Any
+    run: Run | None
+
+
+def _measure(scenario: Callable[..., Any], *args: Any, **kwargs: Any) -> _Measured:
+    match scenario(*args, **kwargs):
+        case (answer, Run() as run):
+            return _Measured(answer, run)
+        case answer:
+            return _Measured(answer, None)
 
 
 def _choices(ask: Ask, options: Sequence[object] | None) -> list[Any]:
@@ -145,19 +177,20 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
     right : bool or None
         Whether the newest prediction is right; None before there is one.
     run : Run or None
-        The run; None before there is a prediction.
+        The run; None before there is a prediction, and where something was measured that is no run.
     said : str
         What came of the newest prediction, in a sentence.
     """
 
     def __init__(
-        self, question: str, name: str, made: Callable[[], Run | Exploration], ask: Ask, options: list[Any]
+        self, question: str, name: str, made: Callable[[], Any], ask: Ask, options: list[Any], expects: bool
     ) -> None:
         self._question, self._name, self._made = question, name, made
-        self._ask, self._options = ask, options
+        self._ask, self._options, self._expects = ask, options, expects
         self._labels = [_label(ask, each) for each in options]
         self._truth: Truth | None = None
         self._bars = ""
+        self._found: Exploration | None = None  # where all of it is shown
         self._first: str | None = None
         self._home = running_loop()
         self.run: Run | None = None
@@ -190,10 +223,12 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
         self.said = (f"Right: {came}." if self.right else f"Not so: you said {said}, and {came}.") + again
         self._show()
 
-    def _come(self, made: Run | Exploration, value: object) -> None:
+    def _come(self, made: Run | Exploration | _Measured, value: object) -> None:
         """Take what was run for what there is to know and, after this answer, to show."""
         try:
-            if isinstance(made, Exploration):
+            if isinstance(made, _Measured):
+                self._truth = told(made.answer)
+            elif isinstance(made, Exploration):
                 self._truth = truth_of_all(made, self._ask)
             else:
                 self._truth = truth_of(made, self._ask, self._options)
@@ -201,7 +236,13 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
             raise
         except Exception as error:  # what asks is the chapter's own code
             raise ValueError(f"the run does not answer this question: {error_text(error)}") from error
-        self.run = made if isinstance(made, Run) else self._example(made, self._truth, value)
+        if isinstance(made, Exploration):
+            if self._expects and made.counterexample is not None:
+                self._found, self.run = made, made.counterexample
+            else:
+                self.run = self._example(made, self._truth, value)
+        else:
+            self.run = made.run if isinstance(made, _Measured) else made
 
     def _example(self, found: Exploration, truth: Truth, value: object) -> Run:
         """The run to show of all of them: with the outcome asked for, or one that was not foreseen, or a rare one."""
@@ -256,8 +297,11 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
         self._panel.state = {"said": said, "right": None, "again": self._first is not None}
 
     def _show(self) -> None:
-        assert self.run is not None
-        self._live.show(self.run.face(), bars=self._bars)  # first, so that the page knows how far to scroll
+        # The picture comes first, so that the page knows how far to scroll.
+        if self._found is not None:
+            self._found.show_on(self._live)
+        elif self.run is not None:
+            self._live.show(self.run.face(), bars=self._bars)
         with self._panel.hold_sync():
             self._tell(self.said)
             self._panel.state = self._panel.state | {"right": self.right, "score": score()}
@@ -282,9 +326,14 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
         }
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        told = [f"Predict: {self._question}"]
+        lines = [f"Predict: {self._question}"]
         if self._labels:
-            told.append(f"Choose: {' | '.join(self._labels)}")
-        if self.run is None:
-            return self._live.bundle(None, "\n".join([*told, "Run this cell to answer; then the program runs."]), self)
-        return self._live.bundle(self.run.png(), "\n".join([*told, self.said, self.run.describe()]), self)
+            lines.append(f"Choose: {' | '.join(self._labels)}")
+        if self._truth is None:
+            return self._live.bundle(None, "\n".join([*lines, "Run this cell to answer; then the program runs."]), self)
+        png, words = None, ""
+        if self._found is not None:
+            png, words = self._found.on_paper()
+        elif self.run is not None:
+            png, words = self.run.png(), self.run.describe()
+        return self._live.bundle(png, "\n".join(filter(None, [*lines, self.said, words])), self)

@@ -18,7 +18,7 @@ from ..exploration.walk import Walk
 from ..picture.live import LiveTimeline
 from ..run import Run
 from .goals import Goal, check_goal, reaches
-from .progress import note
+from .learner_progress import note
 
 RESERVED = ("goal",)
 _HERE = Path(__file__).parent

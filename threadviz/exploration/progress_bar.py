@@ -10,7 +10,7 @@ from .. import kernel, real
 PATIENCE = 1.0  # seconds, real, before the bar comes
 
 
-class Progress:
+class ProgressBar:
     """Counts runs; how many there will be is not known before the last one."""
 
     def __init__(self, what: str) -> None:
@@ -19,7 +19,7 @@ class Progress:
         self._due = real.perf_counter() + PATIENCE
         self._bar: Any = None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressBar":
         return self
 
     def __exit__(
