@@ -2,6 +2,8 @@
 
 import ast
 import json
+import linecache
+import re
 import threading
 import time
 from pathlib import Path
@@ -16,15 +18,24 @@ KEPT = ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
 
 def names_of(chapter):
     """What the cells of a chapter define, checks and solutions among it; nothing of it is run."""
+    names = {"__name__": "chapter"}
+    for cell, source in sources_of(chapter).items():
+        if source.startswith("%%"):  # a program of its own
+            continue
+        name = f"<{chapter}/{cell}>"
+        linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name  # as a notebook's kernel does
+        tree = ast.parse(source)
+        tree.body = [node for node in tree.body if isinstance(node, KEPT) or is_answer(node)]
+        exec(compile(tree, name, "exec"), names)
+    return names
+
+
+def sources_of(chapter):
+    """The cells of code, without single lines that are IPython's."""
     (path,) = NOTEBOOKS.glob(f"{chapter}_*.ipynb")
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    names = {"__name__": "chapter"}
-    for cell in cells:
-        if cell["cell_type"] == "code":
-            tree = ast.parse("".join(cell["source"]))
-            tree.body = [node for node in tree.body if isinstance(node, KEPT) or is_answer(node)]
-            exec(compile(tree, f"<{chapter}/{cell['id']}>", "exec"), names)
-    return names
+    sources = {cell["id"]: "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"}
+    return {cell: re.sub(r"^%(?!%).*$", "", source, flags=re.MULTILINE) for cell, source in sources.items()}
 
 
 def is_answer(node):
@@ -550,10 +561,7 @@ def test_some_setting_of_the_panel_reaches_its_goal(chapter, scenario, arguments
 
 def prediction(chapter, cell):
     """The `tv.predict` of this cell."""
-    (path,) = NOTEBOOKS.glob(f"{chapter}_*.ipynb")
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    (source,) = ("".join(each["source"]) for each in cells if each["id"] == cell)
-    asks = ast.parse(source).body[-1]
+    asks = ast.parse(sources_of(chapter)[cell]).body[-1]
     return eval(compile(ast.Expression(asks.value), f"<{chapter}/{cell}>", "eval"), names_of(chapter))
 
 
