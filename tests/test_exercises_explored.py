@@ -39,8 +39,10 @@ def sources_of(chapter):
 
 
 def is_answer(node):
-    """Whether it is a plain value with a name."""
-    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    """Whether it is a plain value with a name, or an object that stands for nothing but itself."""
+    return isinstance(node, ast.Assign) and (
+        isinstance(node.value, ast.Constant) or ast.unparse(node.value) == "object()"
+    )
 
 
 @pytest.fixture(scope="module")
