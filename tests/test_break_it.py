@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import threadviz as tv
+
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "16_break_it.ipynb"
 
 # program -> how many preemptions it takes to fail
@@ -1066,15 +1068,45 @@ def test_cells_with_solutions_say_that_each_is_right_in_every_interleaving(cell)
 
 
 @pytest.mark.parametrize(
-    ("program", "answer"), [("kitchen", "in all"), ("transfer", 2), ("door", PREEMPTIONS["door"])], ids=str
+    ("cell", "answer"),
+    [
+        ("kitchen", "in all"),
+        ("transfer", 2),
+        ("door", PREEMPTIONS["door"]),
+        ("quick-1", 3),
+        ("quick-2", ["a", "b", "ab", "ba"]),
+        ("quick-3", "taken"),
+    ],
 )
-def test_predictions_are_answered_by_exploring(program, answer):
+def test_predictions_are_right_as_the_chapter_means_them(cell, answer):
     names = {"__name__": "chapter"}
     run(names, "setup")
-    prediction = run(names, program)
+    prediction = run(names, cell)
     assert prediction.run is None
     prediction.answer(answer)
     assert prediction.right, prediction.said
+
+
+def test_run_beside_the_preemptions_of_the_door_is_the_one_that_has_them():
+    names = {"__name__": "chapter"}
+    run(names, "setup")
+    prediction = run(names, "door")
+    prediction.answer(1)
+    assert prediction.run.clock == "steps" and not names["in_pairs"](prediction.run.result())
+
+
+def test_programs_that_chance_is_to_break_are_those_of_the_chapter_and_the_goal_can_be_reached():
+    names = {"__name__": "chapter"}
+    for cell in ["setup", *[each for program in PREEMPTIONS for each in program_cells(program)]]:
+        run(names, cell, shows=False)
+    panel = run(names, "real-panel")
+    for program in panel.controls["program"].options:
+        assert not isinstance(tv.simulate(names["left_to_chance"], program).exception(), KeyError)
+    assert not panel.reached
+    panel.controls["program"].value = "hatch"
+    for seed in range(1, 21):
+        panel.controls["seed"].value = seed
+    assert panel.reached
 
 
 @pytest.mark.many
