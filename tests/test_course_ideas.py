@@ -11,9 +11,10 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 # idea -> cells as "chapter/cell", each with words that stand in the cell or in what it prints
 IDEAS = {
     "a thread is a flow of execution of its own": {
-        "01/what-is-a-thread": ["one line of work through your program", "its own place in the code"],
+        "00/title": ["one line of work through your program", "its own place in the code"],
+        "01/what-is-a-thread": ["one line of work through your program", "share its memory"],
     },
-    "threads are not processes": {"01/process-belief": ["not processes", "see the same objects"]},
+    "threads are not processes": {"01/what-is-a-thread": ["not processes", "see the same objects"]},
     "threads of the usual build only seem to run Python code at the same time": {
         "01/parallel-belief": ["take turns", "seem to run at the same time", "only one thread at a time"],
     },
@@ -22,25 +23,33 @@ IDEAS = {
         "01/workers-answer": ["all of them sleep at the same time"],
         "01/parallel-belief": ["spends its time waiting for something outside it"],
     },
+    "a wait for the network overlaps with others": {
+        "01/web-program": ["urllib.request.urlopen", "target=download_page"],
+        "01/web-record-all": ["recorded", "blocked in something real"],
+    },
     "whether threads help where a program computes depends": {
         "01/parallel-belief": ["one that computes depends on the code and on the build", "without the GIL"],
     },
     "a first program with one thread": {
-        "00/first-program": ["if __name__", "basicConfig", "thread_function(1)"],
+        "00/first-program": ["basicConfig", "sleeper(1, sleep)"],
+        "00/first-run-intro": ["if __name__"],
         "00/first-program-run": ["def thread_function(name)", "time.sleep(2)", "Main   : all done"],
     },
     "log lines have a format, a level and a form of date": {
         "00/first-program-run": ["%(asctime)s: %(message)s", "level=logging.INFO", 'datefmt="%H:%M:%S"'],
         "01/three-intro": ["%(asctime)s", "datefmt"],
     },
-    "the format is spelt %(message)s": {"00/first-program-belief": ["%(messages)s", "without the s"]},
+    "the format is spelt %(message)s": {"00/first-belief": ["%(messages)s", "without the s"]},
     "a thread is made from a target and a tuple of arguments": {
         "01/making": ["threading.Thread(target=thread_function, args=(1,))", "needs its comma"],
     },
     "start() sets a thread going": {"01/making": ["x.start()", "sets the thread going"]},
-    "the main thread goes straight on": {"00/first-program-answer": ["goes straight on", "does not wait"]},
+    "the main thread goes straight on": {"00/first-belief": ["goes straight on", "does not wait"]},
+    "run() is the work itself, on the thread that calls it": {
+        "01/run-answer": ["a plain call of a method", "does the work itself"],
+    },
     "a log line about waiting does not wait": {
-        "00/first-program-belief": ["commented out"],
+        "00/first-belief": ["commented out"],
         "03/join-belief-log": ["commented out", "A log says what the programmer wrote"],
     },
     "what a daemon is to an operating system, and to Python": {
