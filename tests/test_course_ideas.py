@@ -230,6 +230,14 @@ IDEAS = {
         "13/panel-answer": ["as long as the waiting outweighs the computing"],
         "13/exercise-solution": ["Solved. All eight kinds are as measured."],
     },
+    "a hang has one of four kinds, and a hung program can be asked where it stands": {
+        "17/kinds": ["either computes or waits", "no fifth"],
+        "17/dump-intro": ["faulthandler"],
+        "17/sampler-program": ["sys._current_frames()"],
+        "17/hook-intro": ["threading.excepthook"],
+        "17/checklist": ["threading.enumerate()"],
+        "17/test-run": [".assert_holds()", "deadlock: 60 interleavings"],
+    },
     "the GIL does not protect your data": {"13/ticket-answer": ["It keeps the interpreter's own data safe"]},
     "producers hand over work to consumers": {
         "10/pipeline-intro": ["producer_lock", "consumer_lock", "**slot**"],

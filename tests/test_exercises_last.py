@@ -2,6 +2,7 @@
 
 import ast
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +18,11 @@ def value_of(chapter, cell, name):
     (source,) = ("".join(each["source"]) for each in cells if each["id"] == cell)
     (node,) = (n for n in ast.parse(source).body if isinstance(n, ast.Assign) and n.targets[0].id == name)
     return ast.literal_eval(node.value)
+
+
+ONE_WRITER = '    writers = [threading.Thread(target=write, name="writer-1")]'
+SAYS_IT_BY_HEART = """    packer = threading.Thread(
+        target=lambda: parcels.extend(["two boxes"] * 3 + ["one box"]), name="packer")""".replace("\n", "")
 
 
 class EqualsEverything(str):
@@ -117,6 +123,104 @@ def test_a_busy_computer_makes_no_job_freeze(computing):
     assert computing["kind_of"]([busy, calm, busy]) == "lets go"
 
 
+# 17: three scripts that do not end
+
+
+@pytest.fixture(scope="module")
+def hanging(tmp_path_factory):
+    names = names_of("17")
+    names["folder"] = SimpleNamespace(name=str(tmp_path_factory.mktemp("scripts")))
+    names["RIGHT"] = names["write_scripts"]()
+    return names
+
+
+@pytest.fixture
+def found(hanging, capsys):
+    """What the check of chapter 17 says of findings, and the run that it shows."""
+
+    def checked(**findings):
+        run = hanging["check_findings"]({f"{name}.py": finding for name, finding in findings.items()})
+        return capsys.readouterr().out, run
+
+    return checked
+
+
+SOLUTION = value_of("17", "exercise-solution", "solution_findings")
+
+
+def test_findings_of_the_solution_pass(found):
+    out, run = found(**{name.removesuffix(".py"): finding for name, finding in SOLUTION.items()})
+    assert (out, run) == ("Solved. All three end, with all their work done.\n", None)
+
+
+def test_nothing_is_found_to_begin_with(found):
+    findings = value_of("17", "exercise-attempt", "my_findings")
+    assert found(**{name.removesuffix(".py"): finding for name, finding in findings.items()})[0] == (
+        "Still to find: 3 of 3.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "finding"),
+    [
+        ("invoices", ("nobody", 19, "    [orders.put(None) for writer in writers]")),
+        ("invoices", ("nobody", 19, "    orders.put(None), orders.put(None)")),
+        ("balance", ("circle", 17, "            self.totals.append(sum(self.coins))")),
+        ("parcels", ("computes", 8, "        while boxes[0] >= 1:")),
+    ],
+)
+def test_other_ways_to_mend_a_script_pass(found, name, finding):
+    assert found(**{name: finding}) == ("Still to find: 2 of 3.\n", None)
+
+
+@pytest.mark.many
+@pytest.mark.parametrize(
+    ("name", "finding", "why"),
+    [
+        # the wrong kind: the run of the script is told
+        ("invoices", ("circle", *SOLUTION["invoices.py"][1:]), "is it 'circle'? This is its run: deadlock, nobody is"),
+        ("balance", ("nobody", *SOLUTION["balance.py"][1:]), "is it 'nobody'? This is its run: deadlock, nobody can"),
+        ("balance", (EqualsEverything("circle"), *SOLUTION["balance.py"][1:]), "a kind is one of"),
+        ("balance", ("deadlock", *SOLUTION["balance.py"][1:]), "a kind is one of"),
+        # no finding at all
+        ("invoices", "nobody", "write three things"),
+        ("invoices", ("nobody", "19", "    pass"), "the number of a line, 1 to "),
+        ("invoices", ("nobody", 99, "    pass"), "the number of a line, 1 to "),
+        ("invoices", ("nobody", 19, "    pass\n    pass"), "the text of one line"),
+        # a line that cannot be run
+        ("invoices", ("nobody", 19, "orders.put(None"), "it cannot even be started"),
+        ("invoices", ("nobody", 19, "        orders.put(None)"), "deadlock"),  # as many as orders, not as writers
+        # lazy: it is left as it is, or only waited for less long
+        ("invoices", ("nobody", 19, "    orders.put(None)"), "with your line 19 it comes to Deadlock"),
+        ("invoices", ("nobody", 21, "        pass"), "with your line 21 it comes to Deadlock"),
+        ("invoices", ("nobody", 21, "        writer.join(timeout=1)"), "with your line 21 it comes to Deadlock"),
+        ("balance", ("circle", 8, "        self.lock = threading.Lock()"), "with your line 8 it comes to Deadlock"),
+        # it ends, and the work is not done, or not by these threads
+        ("invoices", ("nobody", 14, ONE_WRITER), "other threads do the work"),
+        ("invoices", ("nobody", 11, "        while (order := orders.get(timeout=1)) is not None:"), "Empty"),
+        ("invoices", ("nobody", 11, "        while not orders.empty() and (order := orders.get()):"), "it returns "),
+        ("balance", ("circle", 17, "            self.totals.append(100)"), "is expected"),
+        ("balance", ("circle", 17, "            pass"), "it returns [] where [95, 100] is expected"),
+        (
+            "parcels",
+            ("computes", 8, "        while boxes[0] > 1:"),
+            "it returns ['two boxes', 'two boxes', 'two boxes'], ",
+        ),
+        ("parcels", ("computes", 9, "            boxes[0] -= 7"), "is expected"),
+        # cheating: the expected value is written down
+        ("parcels", ("computes", 13, "    return ['two boxes'] * 3 + ['one box']"), "other threads do the work"),
+        ("parcels", ("computes", 12, SAYS_IT_BY_HEART), "where ['two boxes', 'one box'] is expected"),
+    ],
+)
+def test_wrong_lazy_and_cheating_findings_are_refused(found, name, finding, why):
+    out, _ = found(**{name: finding})
+    assert out.startswith(f"Not yet. {name}.py: ") and why in out
+
+
+def test_findings_on_other_scripts_are_refused(found):
+    assert found(warehouse=("nobody", 1, ""))[0].startswith("Not yet. The findings are a dict with invoices.py, ")
+
+
 # What the chapters set as goals can be reached, and is not when a panel opens
 
 
@@ -135,6 +239,7 @@ def goal_of(chapter, cell):
         ("13", "panel", "shop", {"threads": 4, "work": 0.02, "sleep": 0.05}),
         ("13", "beat-panel", "heartbeat", {"spinners": 2, "interval": 0.001}),
         ("13", "ticket-panel", "last_ticket", {"work": 0.0}),
+        ("17", "rare-panel", "shift", {}),
     ],
 )
 def test_some_setting_of_the_panel_reaches_its_goal(chapter, cell, scenario, arguments):
@@ -161,6 +266,13 @@ def test_panel_of_orders_wants_one_gil():
         ("13", "quick-1", 0.09),
         ("13", "quick-2", 3),
         ("13", "quick-3", "never ends"),
+        ("17", "warehouse-prediction", "never ends"),
+        ("17", "roll-call-prediction", 1),
+        ("17", "hook-prediction", 1),
+        ("17", "rare-prediction", [2, "never ends"]),
+        ("17", "quick-1", "never ends"),
+        ("17", "quick-2", 3),
+        ("17", "quick-3", "heard"),
     ],
 )
 def test_prediction_that_the_chapter_speaks_of_is_right(chapter, cell, answer):
