@@ -248,7 +248,8 @@ IDEAS = {
     },
     "a whole program with producers and consumers": {
         "11/script-intro": ["producer_consumer_threading.py"],
-        "11/script-run": ["import producer_consumer_threading"],
+        "11/script-panel": ["producer_consumer_threading"],
+        "10/script-run": ["-m", "producer_consumer_threading.py"],
     },
     "a program is right when every order of its steps is": {
         "16/remember": ["every order of its steps is right", "may only lack the switch that breaks it"],

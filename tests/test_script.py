@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -56,3 +57,59 @@ def test_cooks_that_fail_leave_nobody_waiting(script):
 def test_error_of_a_clerk_reaches_the_caller(script):
     run = tv.simulate(script.kitchen, taking="late")
     assert isinstance(run.exception(), TypeError)
+
+
+# What the chapters have the learner change in it
+
+WAITS = "            concurrent.futures.wait(at_the_door)\n"
+SENTINELS = "            for _ in range(cooks):\n                orders.put(CLOSED)\n"
+
+
+def changed(*replacements):
+    text = SCRIPT.read_text(encoding="utf-8")
+    for old, new in replacements:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return text
+
+
+def under_threadviz(path):
+    """What it says of the script, as a reader of a terminal sees it: its exit status, log and words."""
+    done = subprocess.run([sys.executable, "-m", "threadviz", str(path)], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr.splitlines(), done.stdout
+
+
+def test_script_runs_under_threadviz():
+    status, log, words = under_threadviz(SCRIPT)
+    assert status == 0 and log[-1].endswith("main   : 20 orders taken, 20 cooked")
+    assert "simulated, 1.5 s" in words.splitlines()[0] and "blocked in Queue.put of orders" in words
+    assert "queue orders, at most 4" in words
+
+
+@pytest.mark.parametrize(("room", "taken", "waits"), [(1, 17, True), (4, 20, True), (5, 20, False)])
+def test_room_is_what_the_chapter_says_it_is_good_for(tmp_path, room, taken, waits):
+    path = tmp_path / "room.py"
+    path.write_text(changed(("ROOM = 4", f"ROOM = {room}")), encoding="utf-8")
+    _, log, words = under_threadviz(path)
+    assert log[-1].endswith(f"main   : {taken} orders taken, {taken} cooked")
+    clerks = [line for line in words.splitlines() if line.startswith("clerk_")]
+    assert clerks and any("Queue.put" in line for line in clerks) is waits
+
+
+def test_one_sentinel_for_all_is_told_as_a_deadlock(tmp_path):
+    path = tmp_path / "one_sentinel.py"
+    path.write_text(changed((SENTINELS, "            orders.put(CLOSED)\n")), encoding="utf-8")
+    status, log, words = under_threadviz(path)
+    assert status == 1 and "deadlock" in words and "waits for Queue.get of orders" in log[-1]
+
+
+def test_sentinels_put_too_early_lose_an_order_only_in_some_orders_of_threads(tmp_path):
+    path = tmp_path / "swapped.py"
+    path.write_text(changed((WAITS + SENTINELS, SENTINELS + WAITS)), encoding="utf-8")
+    _, log, _ = under_threadviz(path)
+    assert log[-1].endswith("main   : 20 orders taken, 20 cooked")
+    module = ModuleType("swapped")
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(module))
+    ends = [tv.simulate(module.kitchen, 2, 1, 1, seed=seed).result() for seed in range(1, 40)]
+    lost = sum(cooked < taken for taken, cooked in ends)
+    assert 0 < lost < len(ends) / 2  # about a third
