@@ -228,6 +228,46 @@ def test_long_run_that_was_cut_off_is_no_proof_that_it_never_ends(monkeypatch):
         monkeypatch.setattr(module, "MAX_STEPS", 5)
     found = tv.explore(explored.race, 3)
     assert not found.complete and found.notes == ("a run was still going after 5 steps, and may have an end after all",)
+    assert found.outcomes.keys() == {"cut off after 5 steps"}
+    assert found.verdict.startswith("a run was cut off after 5 steps, and may have no end (")
+
+
+def test_run_that_fails_counts_before_one_that_was_cut_off(monkeypatch):
+    from threadviz.exploration import explorer
+    from threadviz.simulation import stepping
+
+    for module in (stepping, explorer):
+        monkeypatch.setattr(module, "MAX_STEPS", 400)
+
+    def scenario():
+        seen = {"count": 0, "done": False}
+
+        def count_up():
+            for _ in range(2):
+                seen["count"] += 1
+            seen["done"] = True
+
+        def look():
+            while not seen["done"]:
+                if seen["count"] == 1:
+                    raise ValueError("in the middle")
+                seen["looked"] = seen.get("looked", 0) + 1
+
+        explored.together(look, count_up)
+
+    found = tv.explore(scenario, max_runs=200)
+    assert "cut off after 400 steps" in found.outcomes and not found.complete
+    assert found.verdict.startswith("it can go wrong") and found.counterexample.errors
+
+
+def test_verdict_of_an_exercise_does_not_say_of_a_run_that_was_cut_off_that_it_goes_wrong(monkeypatch):
+    from threadviz.exploration import explorer
+    from threadviz.simulation import stepping
+
+    for module in (stepping, explorer):
+        monkeypatch.setattr(module, "MAX_STEPS", 5)
+    verdict = tv.check(explored.race, 3, expect=3)
+    assert verdict.reason.startswith("race(threads=3) may have no end: still going after 5 steps in ")
 
 
 def test_wait_that_nobody_can_end_is_not_begun_again_and_again():
@@ -261,6 +301,7 @@ def test_loop_that_tries_again_without_end_is_given_up_soon_and_said():
 
     found = tv.explore(scenario)
     assert not found.complete and found.runs < 100
+    assert "cut off after 5,000 steps" in found.outcomes and "never ends" not in found.outcomes
     assert found.notes[-1] == "a run was still going after 5,000 steps, and may have an end after all"
 
 

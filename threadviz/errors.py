@@ -13,6 +13,10 @@ class Stuck(ThreadvizError):
     """The run made no progress for five seconds of real time, or never came to an end."""
 
 
+class CutOff(Stuck):
+    """The run was ended at the limit of steps: nobody knows whether it would have come to an end."""
+
+
 class MadeOutside(ThreadvizError):
     """A lock, queue, event, thread or pool from outside the scenario would outlive the run."""
 

@@ -10,7 +10,7 @@ from ..errors import ThreadvizError
 from ..run import Run
 from ..simulation.one_run import replay_steps
 from ..texts import counted
-from .explorer import Example, Found, Limits, explore_all, look_for_a_simpler_one, shown
+from .explorer import Example, Found, Limits, cut_off, explore_all, look_for_a_simpler_one, shown
 from .parts import check_executor
 from .progress_graph import FEW_RUNS, FEW_STEPS, ShownGraph, computed
 
@@ -28,8 +28,9 @@ class Exploration:
     ----------
     outcomes : Counter
         Outcome to number of interleavings, or of inequivalent ones: `counts` says which.  An outcome is the value that
-        the scenario returned, its `repr` if it cannot be hashed, `"raises ValueError: text"`, `"deadlock"` or
-        `"never ends"`.
+        the scenario returned, its `repr` if it cannot be hashed, `"raises ValueError: text"`, `"deadlock"`,
+        `"never ends"` where nobody is left to change what threads look at again and again, or
+        `"cut off after 5,000 steps"` where that is not known.
     counts : str
         `"interleavings"` or `"inequivalent interleavings"`, which differ in more than the order of steps that do not
         disturb one another.
@@ -128,6 +129,8 @@ class Exploration:
         # Not "tried": one run stands for a whole class of interleavings, which are counted without being run.
         tried = f"{counted(self.outcomes.total(), self.counts.removesuffix('s'))}, {counted(self.runs, 'run')}"
         whole = "and these are all" if self.complete else "and there may be more"
+        if self._found.simplest is not None and self._found.simplest.cut_off:
+            return f"a run was {cut_off()}, and may have no end ({tried}, {whole})"
         if self._found.simplest is not None:
             return f"it can go wrong ({tried}, {whole})"
         if not self.complete:

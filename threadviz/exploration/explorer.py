@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..calls import asked, outcome_text
-from ..errors import NotRepeatable, Stuck, Unseen
+from ..errors import CutOff, NotRepeatable, Stuck, Unseen
 from ..schedule import InOrder
 from ..simulation.one_run import Simulation
 from ..simulation.shared import Shared
@@ -21,6 +21,8 @@ from .search import Search
 FEW_PREEMPTIONS = (0, 1)  # that are tried before anything else, as most races need no more
 FIRST_RUNS = 30  # at most, for each of these
 MOST_GOING_ON = 10  # runs that are cut off because they go on and on, until the search is given up
+NEVER_ENDS = "never ends"  # the outcome of a run in which nobody can change what the others wait for
+CUT_OFF = "cut off after "  # so begins the outcome of one that was ended at the limit of steps
 SIMPLER_RUNS = 1_000  # at most, to find a counterexample with fewer preemptions
 
 
@@ -31,14 +33,18 @@ class Example:
         self.schedule = done.schedule
         self.cost = preemptions, len(choices)
         self.choices = choices  # the thread of each step
+        self.cut_off = isinstance(done.error, CutOff)  # which is no proof that it goes wrong
         self.failed = done.error is not None or done.deadlocked or bool(done.errors)
         self.value = done.value
         self.unexpected: bool | None = None  # whether another process, which keeps the value, found that it fails
 
     @property
-    def rank(self) -> tuple[tuple[int, int], list[int]]:
-        """Smaller for what is simpler; never the same for two runs."""
-        return self.cost, self.choices
+    def rank(self) -> tuple[bool, tuple[int, int], list[int]]:
+        """Smaller for what is simpler, and a run that came to its end; never the same for two runs."""
+        return self.cut_off, self.cost, self.choices
+
+    def is_simpler_than(self, other: "Example | None") -> bool:
+        return other is None or (self.cut_off, self.cost) < (other.cut_off, other.cost)
 
 
 class Limits(NamedTuple):
@@ -95,9 +101,9 @@ class Found:
         """Keep a run if it is the simplest with its outcome, or that fails; returns its outcome."""
         outcome = outcome_of(done)
         example = Example(done, preemptions, choices)
-        if (self.simplest is None or example.cost < self.simplest.cost) and self.fails(example):
+        if example.is_simpler_than(self.simplest) and self.fails(example):
             self.simplest = example
-        if outcome not in self.examples or example.cost < self.examples[outcome].cost:
+        if example.is_simpler_than(self.examples.get(outcome)):
             self.examples[outcome] = example
         return outcome
 
@@ -207,7 +213,7 @@ class Explorer:
             if shared.grew:
                 shared.grew = False
                 return None
-            goes_on = isinstance(done.error, Stuck) and not stepping.endless
+            goes_on = isinstance(done.error, CutOff)
             search.analyse(stepping, goes_on)
             if stepping.stop_now != "cut":
                 outcome = found.keep(done, search.preemptions_made(), [step.thread for step in stepping.steps])
@@ -237,12 +243,12 @@ class Explorer:
         done = self._simulation.run(policy)
         stepping = self._simulation.newest
         assert isinstance(stepping, Stepping)
-        if isinstance(done.error, Stuck) and not stepping.endless and len(stepping.steps) < MAX_STEPS:
+        if isinstance(done.error, Stuck) and not isinstance(done.error, CutOff) and not stepping.endless:
             raise done.error
         doubts = self._found.doubts
         if stepping.looked_at_the_clock:
             doubts.add("the scenario looks at the clock, and what it says is not explored")
-        if isinstance(done.error, Stuck) and not stepping.endless:
+        if isinstance(done.error, CutOff):
             self._found.going_on += 1
             doubts.add(f"a run was still going after {MAX_STEPS:,} steps, and may have an end after all")
         doubts.update(note for note in stepping.events.notes if "given away" in note)
@@ -286,8 +292,10 @@ def outcome_of(done: Finished) -> Any:
     """What a run ended with, as something that can be counted."""
     if done.deadlocked:
         return "deadlock"
+    if isinstance(done.error, CutOff):
+        return cut_off()
     if isinstance(done.error, Stuck):
-        return "never ends"
+        return NEVER_ENDS
     if done.error is not None:
         return outcome_text(None, done.error)
     try:
@@ -374,6 +382,14 @@ def _elsewhere(program: partial[Any], expect: Any, shared: Shared, limits: Limit
 
 
 def shown(outcome: Any) -> str:
-    return (
-        outcome if isinstance(outcome, str) and outcome in ("deadlock", "never ends") else outcome_text(outcome, None)
-    )
+    return outcome if is_no_value(outcome) else outcome_text(outcome, None)
+
+
+def cut_off() -> str:
+    """The outcome of a run that was ended at the limit of steps."""
+    return f"{CUT_OFF}{MAX_STEPS:,} steps"
+
+
+def is_no_value(outcome: Any) -> bool:
+    """Whether an outcome says that a run came to no end, or was not seen to."""
+    return isinstance(outcome, str) and (outcome in ("deadlock", NEVER_ENDS) or outcome.startswith(CUT_OFF))

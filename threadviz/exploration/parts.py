@@ -64,7 +64,7 @@ def _opened(nodes: list[Node]) -> list[Node]:
     """Choices of a search, to be gone on with elsewhere: what was chosen at each but the last one counts as tried."""
     for node in nodes[:-1]:
         assert node.step is not None
-        node.tried = {**node.tried, node.chosen: node.step}
+        node.tried = {**node.tried, node.chosen: None if node.cut_off else node.step}
     return nodes
 
 

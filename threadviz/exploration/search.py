@@ -13,21 +13,24 @@ from ..errors import NotRepeatable
 from ..simulation.stepping import Cut, Stepping
 from ..simulation.steps import Before, PlaceKey, Step, Use, disturb
 
-BEGINNING = 200  # steps of a run that was cut off
+BEGINNING = 50  # steps of a run that was cut off
 MAX_ORDERS = 50_000  # states that are gone through to count the interleavings of one class
 
 
 class Node:
     """A choice in the run that is made now: who could go on, who did, and who is still to be tried."""
 
-    __slots__ = ("chosen", "clock", "count", "known", "last", "ready", "spent", "step", "todo", "tried")
+    __slots__ = ("chosen", "clock", "count", "cut_off", "known", "last", "ready", "spent", "step", "todo", "tried")
 
     def __init__(self, ready: dict[int, Before], known: int) -> None:
         self.ready = ready
         self.known = known  # how many objects had a number: only these have the same one in each run from here on
         self.chosen = -1
         self.todo: set[int] = set()
-        self.tried: dict[int, Step] = {}  # asleep: to let them go on here would only repeat a run
+        # Asleep: to let them go on here, or after steps that do not disturb theirs, would only repeat a run.  None for
+        # those after which a run was cut off: what comes after that is not known.
+        self.tried: dict[int, Step | None] = {}
+        self.cut_off = False  # so was a run in which the one that is chosen now goes on
         self.step: Step | None = None  # that was made from here
         self.clock: dict[int, int] = {}  # how many steps of each thread come before or with it
         self.count = 0  # of the steps of its thread, with it
@@ -94,7 +97,7 @@ class Search:
                 node.tried = {
                     number: each
                     for number, each in above.tried.items()
-                    if number != above.chosen and not _may_disturb(each, step, above.known)
+                    if each is not None and number != above.chosen and not _may_disturb(each, step, above.known)
                 }
             awake = [number for number in ready if number not in node.tried]
             if not awake:
@@ -114,7 +117,13 @@ class Search:
 
     def analyse(self, run: Stepping, goes_on: bool = False) -> None:
         """A run is over: find out which others it makes worth making; of one that goes on and on, by its beginning."""
-        steps, pending = (run.steps[:BEGINNING], []) if goes_on else (run.steps, run.pending())
+        steps, pending = run.steps, run.pending()
+        if goes_on:
+            following = {step.thread: step for step in (*reversed(pending), *reversed(steps[BEGINNING:]))}
+            steps, pending = steps[:BEGINNING], list(following.values())
+            self._let_others_go_on(steps, pending)
+            for node in self.stack:
+                node.cut_off = True
         del self.stack[len(steps) :]  # a run that was ended may have chosen a step that was not made
         if self.preemptions is None:
             self._find_races(steps, pending)
@@ -122,14 +131,24 @@ class Search:
             for node, step in zip(self.stack, steps, strict=True):
                 node.step = step
 
+    def _let_others_go_on(self, steps: list[Step], following: list[Step]) -> None:
+        """Let who stood aside while others went on and on go on first, once: nobody knows what they would have done."""
+        newest = {step.thread: index for index, step in enumerate(steps)}
+        for step in following:
+            since = newest.get(step.thread, -1) + 1
+            node = next((each for each in self.stack[since : len(steps)] if step.thread in each.ready), None)
+            if node is not None:
+                node.todo.add(step.thread)
+
     def advance(self) -> bool:
         """Choose the next run; False when nothing is left."""
         while len(self.stack) > self.floor:
             node = self.stack[-1]
             if node.step is not None:
-                node.tried[node.chosen] = node.step
+                node.tried[node.chosen] = None if node.cut_off else node.step
             left = node.todo - node.tried.keys()
             if left:
+                node.cut_off = False
                 node.chosen = min(left, key=lambda number: (_is_preemption(node, number), number))
                 node.step = None
                 return True

@@ -115,7 +115,7 @@ while not _forgotten({0: [None]}):
 class Place:
     """A piece of data that threads may share."""
 
-    __slots__ = ("cut", "lane", "name", "several", "whole")
+    __slots__ = ("cut", "instead", "lane", "name", "own", "several", "whole")
 
     def __init__(self, lane: int) -> None:
         self.lane = lane  # of the first thread that touched it
@@ -123,6 +123,14 @@ class Place:
         self.name = ""  # looked for when the second one comes
         self.cut = False  # some notes of it were thrown away
         self.whole: Place | None = None  # of an item that was written: the container, which is another one than before
+        # Of an attribute of an object's that was found on its class: that of the class, until the object has its own.
+        self.instead: Place | None = None
+        self.own = False  # it has: all that was noted of it is shown
+
+    @property
+    def known_as(self) -> "Place":
+        """The place that it turned out to be."""
+        return self if self.own or self.instead is None else self.instead
 
 
 class Notebook(Protocol):
@@ -154,6 +162,7 @@ class Places:
         self._kinds: dict[type, str] = {}
         self._only_main: dict[int, bool] = {}  # by the number of what was touched
         self._places: dict[tuple[int, Any], Place] = {}
+        self._found_on_classes: dict[tuple[int, str], Place] = {}  # by the number of the object that has none
         self._namesakes = Namesakes()
 
     def let_go(self) -> None:
@@ -209,13 +218,19 @@ class Places:
         if kind in ("object", "both"):
             if site.kind == "write" or _is_data(thing, name):
                 called = f"{self.called(thing)}.{name}"
+                if site.kind == "write" and self._found_on_classes:
+                    self._has_its_own(thing, name, called)
                 self._notebook.note_access(site.kind, called, short(value), line_in(site.file, site.line))
                 return
             holder = next((base for base in type(thing).__mro__ if name in vars(base)), object)
             if vars(holder).get(name) is value and is_learners_class(holder):
-                self._note(lane, site, holder, (name,), value)
+                self._note(lane, site, holder, (name,), value, of=thing)
         elif kind == "class" and is_learners_class(thing):
-            self._note(lane, site, thing, (name,), value)
+            holder = thing
+            if site.kind == "read":
+                holder = next((base for base in thing.__mro__ if name in vars(base)), thing)
+            if is_learners_class(holder):
+                self._note(lane, site, holder, (name,), value)
         elif kind == "module" and is_learners(getattr(thing, "__file__", None) or "<frozen"):
             self._note(lane, site, vars(thing), (name,), value)
 
@@ -234,7 +249,16 @@ class Places:
                 value = dict.get(thing, key, MISSING)
         self._note(lane, site, thing, path, value)
 
-    def _note(self, lane: int, site: Site, holder: Any, path: tuple[Any, ...], value: Any) -> None:
+    def _has_its_own(self, thing: Any, name: str, called: str) -> None:
+        """An object gets an attribute of its own: what threads read of it before was that of its class."""
+        found = self._found_on_classes.pop((self._holders.of(thing), name), None)
+        if found is not None:
+            found.own, found.name = True, called
+
+    def _note(
+        self, lane: int, site: Site, holder: Any, path: tuple[Any, ...], value: Any, of: object = NO_VALUE
+    ) -> None:
+        """Note an access for the time being; `of` is the object that has no such attribute of its own so far."""
         serial = self._holders.of(holder)
         place = self._places.get((serial, path))
         if place is None:
@@ -250,6 +274,9 @@ class Places:
         shown = "" if value is NO_VALUE else NOTHING if value is MISSING else short(value)
         if site.what == "contents" and site.kind == "write" and site.name != "[:]":
             shown = f"{site.name}()"  # which overwrites nothing that somebody read
+        if of is not NO_VALUE:
+            found = self._found_on_classes.setdefault((self._holders.of(of), path[0]), Place(lane))
+            found.instead, place = place, found
         self._notebook.note_for_now(site.kind, place, shown, line_in(site.file, site.line))
 
     def _name(self, site: Site, holder: Any, serial: int, path: tuple[Any, ...]) -> str:
@@ -309,6 +336,9 @@ def value_now(site: Site, thing: Any, key: Any) -> str:
     try:
         if site.what == "attribute":
             value = object.__getattribute__(thing, "__dict__").get(site.name, NO_VALUE)
+            if value is NO_VALUE:  # plain ones alone are told: no property, nor what stands for a slot
+                classes = type(thing).__mro__
+                value = next((vars(base)[site.name] for base in classes if site.name in vars(base)), NO_VALUE)
         elif site.what == "global":
             value = thing.get(site.name, NO_VALUE)
         elif site.what == "variable":
@@ -364,15 +394,18 @@ def shared(touches: Iterable[Touch], begun: dict[int, Any]) -> set[int]:
     """
     lanes: dict[int, set[int]] = {}
     writes: dict[int, list[tuple[Any, int]]] = {}
+    own: set[int] = set()  # as all attributes of an object's own, these are shown whoever touches them
     for when, lane, kind, place in touches:
-        if place.several:
+        if place.own:
+            own.add(id(place))
+        elif place.several:
             lanes.setdefault(id(place), set()).add(lane)
             if kind == "write":
                 writes.setdefault(id(place), []).append((when, lane))
         if place.whole is not None and place.whole.several and kind == "write":
             lanes.setdefault(id(place.whole), set()).add(lane)
             writes.setdefault(id(place.whole), []).append((when, lane))
-    return {
+    return own | {
         key
         for key, touching in lanes.items()
         if any(

@@ -14,15 +14,15 @@ from typing import Any
 from ..calls import short
 from ..errors import Deadlock, Stuck
 from ..exploration.exploration import Exploration
+from ..exploration.explorer import NEVER_ENDS, is_no_value, shown
 from ..run import Run
 from ..story.words import seconds
 from ..texts import error_parts
 
-NEVER = "never ends"
+NEVER = NEVER_ENDS
 TOLERANCE = 0.05  # of a duration
 _NEVERS = {NEVER, "never", "deadlock", "deadlocks", "hangs", "does not end", "doesn't end", "for ever", "forever"}
 _YES = {"yes": True, "no": False, "true": True, "false": False}
-_ENDLESS = ("deadlock", NEVER)  # as explore names them
 _SEPARATORS = re.compile(r"[,;]|\band\b|\bor\b")
 _FAILS = {"error", "an error", "exception", "an exception", "raises", "fails"}
 _SECONDS = re.compile(r"([\d.,]+)\s*(?:(ms|millisecond)s?|(min|minute)s?|(?:s|sec|second)s?|)", re.ASCII)
@@ -79,11 +79,11 @@ def truth_of_all(found: Exploration, ask: Ask) -> Truth:
         raise ValueError(f"what is possible is not known: {found.verdict}")
     if isinstance(ask, tuple):
         return told(ask[1](found.outcomes))
-    shown = sorted(each if each in _ENDLESS else short(each) for each in found.outcomes)
-    many = f"the possible outcomes are {', '.join(shown)}"
+    names = sorted(shown(each) for each in found.outcomes)
+    many = f"the possible outcomes are {', '.join(names)}"
     return Outcomes(
         tuple(outcome for outcome, _ in found.outcomes.most_common()),
-        many if len(shown) > 1 else f"the only possible outcome is {shown[0]}",
+        many if len(names) > 1 else f"the only possible outcome is {names[0]}",
     )
 
 
@@ -166,7 +166,7 @@ def _each(said: object) -> Iterable[object]:
 
 def _means(said: object, outcome: object) -> bool:
     """Whether an outcome of an exploration is what somebody said."""
-    if isinstance(outcome, str) and outcome in _ENDLESS:
+    if is_no_value(outcome):
         return is_never(said)
     if isinstance(outcome, str) and outcome.startswith("raises ") and isinstance(said, str):
         whole = _spoken(outcome)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..calls import asked, call_text, check_scenario
-from ..errors import Deadlock, ThreadvizError
+from ..errors import CutOff, Deadlock, ThreadvizError
 from ..exploration.exploration import explore
 from ..picture.live import LiveTimeline
 from ..run import Run
@@ -129,7 +129,8 @@ def _verdict(
         if found.counterexample is None and not found.complete:
             found = explore(scenario, *args, expect=expect, **kwargs)
         if found.counterexample is not None:
-            return Verdict(False, f"{call} can go wrong: {_why(found.counterexample, expect)}", found.counterexample)
+            how = "may have no end" if isinstance(found.counterexample.exception(), CutOff) else "can go wrong"
+            return Verdict(False, f"{call} {how}: {_why(found.counterexample, expect)}", found.counterexample)
     except ThreadvizError as error:
         return Verdict(False, str(error))
     number = found.outcomes.total()

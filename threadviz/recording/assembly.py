@@ -103,10 +103,11 @@ def _assemble(
 
 def _of_shared_places(notes: list[Any], touches: list[TouchNote]) -> list[Note]:
     begun = {note[1].number: note[0] for note in notes if note[2] == "begin"}
-    places = shared(((when, track.number, kind, place) for when, track, kind, place, _, _ in touches), begun)
+    known = [(when, track, kind, place.known_as, value, line) for when, track, kind, place, value, line in touches]
+    places = shared(((when, track.number, kind, place) for when, track, kind, place, _, _ in known), begun)
     return [
         (when, track, kind, place.name, value, line, None)
-        for when, track, kind, place, value, line in touches
+        for when, track, kind, place, value, line in known
         if id(place) in places
     ]
 

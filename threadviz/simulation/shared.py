@@ -11,6 +11,7 @@ class Shared:
         # Two that are written alike in two files count as one, which costs runs and misses none: code that is compiled
         # during a run has other objects in each.
         self._sites: set[Site] = set()
+        self.of_classes: set[str] = set()  # attributes of classes that are written: objects may have none of their own
         self.ends = False  # somebody looks whether a thread has ended
         self.grew = False
 
@@ -18,11 +19,12 @@ class Shared:
         return site in self._sites
 
     def __len__(self) -> int:
-        return len(self._sites) + self.ends
+        return len(self._sites) + len(self.of_classes) + self.ends
 
     def update(self, other: "Shared") -> None:
         """Take over what another process has found."""
         self._sites |= other._sites
+        self.of_classes |= other.of_classes
         self.ends |= other.ends
 
     def take_growth(self) -> bool:
@@ -33,6 +35,11 @@ class Shared:
     def see_ends(self) -> None:
         self.grew |= not self.ends
         self.ends = True
+
+    def see_class_written(self, attribute: str) -> None:
+        if attribute not in self.of_classes:
+            self.of_classes.add(attribute)
+            self.grew = True
 
     def add(self, site: Site) -> None:
         if site not in self._sites:

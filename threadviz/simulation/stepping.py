@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 
 from greenlet import getcurrent, greenlet
 
-from ..errors import NotRepeatable, StopRun, Stuck
+from ..errors import CutOff, NotRepeatable, StopRun, Stuck
 from ..learner.code import KIND, LEARNERS, OWN
 from ..learner.naming import name_of
 from ..learner.places import NAMED, PLAIN, Serials, Site, is_container, is_plain, may_hold_items, value_now, with_name
@@ -28,7 +28,7 @@ from .steps import LOOKING, LOOKS, Before, PlaceKey, Step, Use
 
 STEP = 1_000_000_000  # of the trace's scale: a step is as wide as a second
 LONG = 1_000  # accesses of what is not shared, after which the others get their turn
-MAX_STEPS = 5_000  # of a run; what goes on longer is taken to be endless
+MAX_STEPS = 5_000  # of a run; what goes on longer is cut off
 
 
 # What nobody calls: logging, a pool's worker between two calls, and what happens when a pool is thrown away.
@@ -206,6 +206,12 @@ class Stepping(Simulator):
         writes = site.kind == "write"
         if site.what in ("attribute", "global"):
             place: PlaceKey = (serial, site.name)
+            if site.what == "attribute":
+                if writes and issubclass(type(thing), type):
+                    self._shared.see_class_written(site.name)
+                elif not writes and site.name in self._shared.of_classes:
+                    looked_in = [(self._serials.of(cls), site.name) for cls in _looked_in(thing, site.name)]
+                    return {**dict.fromkeys(looked_in, Use.READ), place: Use.READ}
         elif site.what == "item" and is_plain(key):
             if type(key) is int and key < 0 and isinstance(thing, list | deque | bytearray):
                 key += len(thing)
@@ -580,7 +586,7 @@ class Stepping(Simulator):
                 "nobody is left to change what they look at"
             )
         if self.stop_now == "endless" and len(self.steps) >= MAX_STEPS:
-            return Stuck(f"still going after {MAX_STEPS:,} steps in {self.current.name}: a loop seems to have no end")
+            return CutOff(f"still going after {MAX_STEPS:,} steps in {self.current.name}: a loop seems to have no end")
         return super().stuck()
 
     def looks_at_the_clock(self, frame: FrameType | None) -> None:
@@ -594,6 +600,23 @@ class Stepping(Simulator):
 def _is_nobodys(site: Site, thing: Any) -> bool:
     """Whether an attribute is the interpreter's, or of one thread alone."""
     return site.name.startswith("__") or issubclass(type(thing), thread_local)
+
+
+def _looked_in(thing: Any, attribute: str) -> list[type]:
+    """The classes in which an attribute of an object, or of a class, is looked for: up to that which has it."""
+    is_class = issubclass(type(thing), type)
+    if not is_class:
+        try:
+            if attribute in object.__getattribute__(thing, "__dict__"):
+                return []  # a property of that name would come first, but is not written
+        except AttributeError:  # it has slots alone
+            pass
+    classes: list[type] = []
+    for cls in thing.__mro__ if is_class else type(thing).__mro__:
+        classes.append(cls)
+        if attribute in vars(cls):
+            break
+    return [cls for cls in classes if cls is not thing]
 
 
 def _is_current(task: Any) -> bool:

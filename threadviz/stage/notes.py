@@ -124,18 +124,19 @@ class Events:
             if len(self._for_now) > MAX_FOR_NOW // 2:
                 kept = []
                 for index, note in enumerate(self._for_now):
-                    if note[2].several if only_shared else index >= MAX_FOR_NOW // 2:
+                    place = note[2].known_as
+                    if place.own or place.several if only_shared else index >= MAX_FOR_NOW // 2:
                         kept.append(note)
                     else:
-                        note[2].cut = True
+                        place.cut = note[2].cut = True
                 self._for_now = kept
 
     def _with_shared_places(self) -> list[TraceEvent]:
         """All trace events, and among them the accesses to what threads share."""
         begun = {event.lane: index for index, event in reversed([*enumerate(self.all)]) if event.kind == "begin"}
-        touches = [(before, event.lane, event.kind, place) for before, event, place in self._for_now]
-        places = shared(touches, begun)
-        kept = [note for note in self._for_now if id(note[2]) in places]
+        notes = [(before, event, place.known_as) for before, event, place in self._for_now]
+        places = shared(((before, event.lane, event.kind, place) for before, event, place in notes), begun)
+        kept = [note for note in notes if id(note[2]) in places]
         self._accesses += len(kept)
         if any(place.cut for _, _, place in kept):
             self._accesses = max(self._accesses, MAX_ACCESSES + 1)

@@ -204,7 +204,8 @@ def _starved_pool(trace: Trace) -> Iterator[Fault]:
             f"{clean(lane.name)} in {clean(lane.calls[-1].what)}{at_line(wait.line)}"
             for lane, wait in zip(workers, stuck, strict=True)
         ]
-        each = "the only worker of the pool waits" if len(told) == 1 else f"all {len(told)} workers of the pool wait"
+        all_of_them = "both" if len(told) == 2 else f"all {len(told)}"
+        each = "the only worker of the pool waits" if len(told) == 1 else f"{all_of_them} workers of the pool wait"
         yield Fault(
             "thread starvation",
             f"{each} for a result: {', '.join(told)}; so nobody is left to begin a call that was submitted: thread "
