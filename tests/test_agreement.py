@@ -73,8 +73,8 @@ def is_constant(node):
     return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper()
 
 
-START, STARTING, DAEMONS, JOINING, POOLS, RACES, LOCKS, HANDING, QUEUES = map(
-    Chapter, ("00", "01", "02", "03", "04", "06", "08", "10", "11")
+START, STARTING, DAEMONS, JOINING, POOLS, FUTURES, RACES, LOCKS, HANDING, QUEUES = map(
+    Chapter, ("00", "01", "02", "03", "04", "05", "06", "08", "10", "11")
 )
 # name -> (scenario, whether the program determines the order of its hand-overs)
 SCENARIOS = {
@@ -112,14 +112,21 @@ SCENARIOS = {
     "03 myself": (JOINING.scenario("myself"), True),
     "03 twice": (JOINING.scenario("twice"), True),
     "03 each_other": (JOINING.scenario("each_other"), True),
-    "04 cell": (POOLS.cell(0), True),
-    "04 gallery": (POOLS.scenario("gallery"), True),
-    "04 price and rate": (POOLS.cell(2), True),
-    "04 map and as_completed": (POOLS.cell(3), True),
-    "04 careful_gallery": (POOLS.scenario("careful_gallery"), False),
-    "04 careful_gallery, asked": (POOLS.scenario("careful_gallery", ask=True), False),
-    "04 cancelled": (POOLS.cell(6), True),
-    "04 ask_a_colleague": (POOLS.scenario("ask_a_colleague"), True),
+    "04 three_calls": (POOLS.scenario("three_calls"), True),
+    "04 gallery": (POOLS.scenario("gallery", tasks=2), True),
+    "04 errands": (POOLS.scenario("errands", pause=2.0), True),
+    "04 office": (POOLS.scenario("office"), True),
+    "04 hasty_office": (POOLS.scenario("hasty_office"), True),
+    "04 shelf": (POOLS.scenario("shelf"), True),
+    "04 full_disk": (POOLS.scenario("full_disk"), False),
+    "05 shop": (FUTURES.scenario("shop"), True),
+    "05 office": (FUTURES.scenario("office"), True),
+    "05 gallery": (FUTURES.scenario("gallery"), False),
+    "05 gallery, asked": (FUTURES.scenario("gallery", ask=True), False),
+    "05 album": (FUTURES.scenario("album"), False),
+    "05 change_of_mind": (FUTURES.scenario("change_of_mind"), True),
+    "05 ask_server": (FUTURES.scenario("ask_server", timeout=0.5, seconds=2.0), True),
+    "05 report": (FUTURES.scenario("report"), True),
     "06 race": (RACES.scenario("race"), True),
     "06 race, three workers": (RACES.scenario("race", workers=3, updates=3), True),
     "06 two_readers": (RACES.scenario("two_readers"), True),

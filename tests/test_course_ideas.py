@@ -91,36 +91,56 @@ IDEAS = {
     },
     "many threads are started first and joined then": {"03/many-intro": ["start all of them first"]},
     "a pool starts a group of threads": {
-        "04/pool-intro": ["from the standard library", "group of threads", "max_workers=3"],
-        "04/pool-run": ["import concurrent.futures"],
+        "04/setup": ["import concurrent.futures"],
+        "04/pool-intro": ["from the standard library", "group of threads", "single queue"],
+        "04/pool-with": ["max_workers=3"],
     },
     "a pool is used in a with block, which waits, even on an error": {
-        "04/pool-intro": ["easiest way to use it is a `with` block"],
-        "04/with-run": ["too late: the disk is full", "2.000"],
+        "04/pool-with": ["easiest way to use it is a `with` block"],
+        "04/pool-predict": ["It joins the workers"],
+        "04/with-prediction": ["the disk is full"],
+        "04/with-answer": ["waits until *all* tasks are done", "held back until then"],
     },
     "map makes one call for each item": {
-        "04/pool-intro": ["executor.map(thread_function, range(3))", "one call for each item"],
+        "04/pool-with": ["executor.map(thread_function, range(3))", "one call for each item"],
+        "04/order-answer": ["in the order of the *items*"],
     },
     "max_workers is a limit; workers come late and are used again": {
-        "04/workers-answer": ["`max_workers` is a limit"],
-        "04/lazy-run": ["call 2 is made by worker_0"],
+        "04/errands-answer": ["`max_workers` is a limit", "lazy", "reused", "It makes none"],
+        "04/errands-run": ["errands(pause=0.0)", "worker_2"],
     },
     "a name that is misspelt, and imports that are missing": {
         "04/pool-belief": ["thread_funtion", "NameError", "lack the imports"],
+        "04/setup": ["import logging", "import time"],
         "06/race-belief": ["lack their imports"],
     },
     "submit(function, *args, **kwargs)": {
         "04/submit-intro": ["executor.submit(function, *args, **kwargs)", "does not wait"],
-        "04/submit-run": ['submit(look_up, "book", 2, value=20)'],
+        "04/slip-answer": ["works out an argument before it makes the call"],
+        "05/future-run": ['submit(look_up, "book", 2, value=20)'],
         "06/program-intro": ["pool.submit(function, *args, **kwargs)"],
     },
     "submit is called on the pool, once for each task": {
-        "04/submit-belief": ["called on the executor, once for each task"],
+        "04/submit-intro": ["called on the executor, once for each task"],
         "06/race-belief": ["called on the pool, once for each task"],
     },
     "a pool is silent about errors": {
-        "04/silent-run": ["nobody asked for the TypeError"],
-        "04/surface-intro": ["ask each future for its result"],
+        "05/silent-answer": ["puts it into the future", "nobody is told"],
+        "05/silent-belief": ["silent for ever"],
+        "05/silent-real": ["before\nafter"],
+        "05/surface-intro": ["keep the futures, and ask each for its result"],
+        "05/surface-run": ["nobody asked for the ValueError"],
+    },
+    "after its first exception map only stops": {"05/map-answer": ["from then on it only stops"]},
+    "cancel and time-outs stop no call that has begun": {
+        "05/cancel-answer": ["Nothing can stop a thread"],
+        "05/timeout-real": ["The timeout ends the *waiting*"],
+    },
+    "thread-locals are not fresh for each task": {"04/errands-answer": ["not fresh for each task"]},
+    "real downloads, in a pool": {
+        "04/web-server": ["ThreadingHTTPServer", "127.0.0.1"],
+        "04/web-run": ["tv.record(morning)", "something real"],
+        "05/web-run": ["as_completed", "HTTP Error 404", "HTTP Error 500", "timed out"],
     },
     "what a race condition is": {
         "06/what-is-a-race": [

@@ -14,8 +14,9 @@ import pytest
 
 import threadviz as tv
 from tests.test_main import call, write
-from threadviz.recording.sampling import Look, split
-from threadviz.trace import Span
+from threadviz.picture import bars
+from threadviz.recording.sampling import Look, cut, split
+from threadviz.trace import Call, Lane, Span
 
 VERBS = pytest.mark.parametrize("verb", [tv.simulate, tv.record])
 OPTIONS = pytest.mark.parametrize("options", [[], ["--record"]], ids=["simulated", "recorded"])
@@ -526,6 +527,19 @@ def test_looks_at_a_cpu_clock_split_what_ran():
         ),
         ("sleeping", 0.19, 0.3, ""),
     ]
+
+
+def test_wait_that_looks_found_is_cut_where_a_worker_begins_its_next_call():
+    found = [Span("blocked", 0, 0.41, "something real", 3), Span("blocked", 0.41, 0.6, "waits for work")]
+    calls = (Call(0.0001, "fetch(0)"), Call(0.2, "fetch(4)"), Call(0.405, "fetch(5)"))
+    spans = cut(found, [call.start for call in calls])
+    assert spans == [
+        Span("blocked", 0, 0.2, "something real", 3),
+        Span("blocked", 0.2, 0.41, "something real", 3),
+        Span("blocked", 0.41, 0.6, "waits for work"),
+    ]
+    lane = Lane("worker", tuple(spans), calls=calls)
+    assert [bars._task(lane, span) for span in spans] == ["fetch(0)", "fetch(4)", ""]
 
 
 # ---- lifetime -----------------------------------------------------------------------------------------------------

@@ -222,7 +222,8 @@ def _told(span: Span) -> str:
 
 def _task(lane: Lane, span: Span) -> str:
     """Return the call of a pool that a worker is in during a span, but not while it waits for the next one."""
-    at = bisect_right(lane.calls, span.start, key=lambda call: call.start)
+    # Where the looks at a CPU clock found the span, it may begin a little before the call that it belongs to.
+    at = bisect_right(lane.calls, (span.start + span.end) / 2, key=lambda call: call.start)
     return lane.calls[at - 1].what if at and not span.label.startswith("waits for work") else ""
 
 

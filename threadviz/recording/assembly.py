@@ -13,7 +13,7 @@ from ..learner.places import shared
 from ..texts import printable
 from ..trace import Trace, TraceEvent, Wait
 from .recorder import GAP, MAX_NOTES, Described, LockNote, Note, Recorder, Spot, TouchNote, Track
-from .sampling import split
+from .sampling import cut, split
 
 MOST_HOLDERS = 4  # that a wait names
 
@@ -93,6 +93,8 @@ def _assemble(
         track.spans = split(track.spans, track.looks, began, len(lanes))
     if before != [track.spans for track in lanes]:
         told = [*told, "when a thread computed is known only roughly: its CPU clock was looked at every 10 ms"]
+    for track in lanes:
+        track.spans = cut(track.spans, [call.start for call in track.calls])
     if recorder.deadlocked:
         events.append(TraceEvent(duration / 1e9, 0, "deadlock"))
     waits = tuple(

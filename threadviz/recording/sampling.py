@@ -94,6 +94,19 @@ def split(spans: Sequence[Span], looks: Sequence[Look], began: int, threads: int
     return found
 
 
+def cut(spans: Sequence[Span], times: Sequence[float]) -> list[Span]:
+    """The spans, cut at those of the `times` well within one: looks do not see where a worker's calls begin."""
+    pieces: list[Span] = []
+    for span in spans:
+        for at in times[bisect_right(times, span.start) : bisect_left(times, span.end)]:
+            # What is nearer to an end is no more than what the looks are wrong by.
+            if at - span.start > PERIOD and span.end - at > PERIOD:
+                pieces.append(span._replace(end=at))
+                span = span._replace(start=at)
+        pieces.append(span)
+    return pieces
+
+
 def _pieces(span: Span, times: Sequence[float], looks: Sequence[Look], threads: int) -> list[Span]:
     pieces: list[Span] = []
     at = 0
