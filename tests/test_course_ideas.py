@@ -127,7 +127,7 @@ IDEAS = {
     "a pool is silent about errors": {
         "05/silent-answer": ["puts it into the future", "nobody is told"],
         "05/silent-belief": ["silent for ever"],
-        "05/silent-real": ["before\nafter"],
+        "05/silent-real": ["executor.submit(len)", "Traceback"],
         "05/surface-intro": ["keep the futures, and ask each for its result"],
         "05/surface-run": ["nobody asked for the ValueError"],
     },
@@ -136,7 +136,9 @@ IDEAS = {
         "05/cancel-answer": ["Nothing can stop a thread"],
         "05/timeout-real": ["The timeout ends the *waiting*"],
     },
-    "thread-locals are not fresh for each task": {"04/errands-answer": ["not fresh for each task"]},
+    "thread-locals are not fresh for each task": {
+        "04/errands-local": ["a worker is used again", "beginning of every task"]
+    },
     "real downloads, in a pool": {
         "04/web-server": ["ThreadingHTTPServer", "127.0.0.1"],
         "04/web-run": ["tv.record(morning)", "something real"],
