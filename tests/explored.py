@@ -863,3 +863,29 @@ ALL = [
     and not isinstance(each, type)
     and name not in ("together", "counted")
 ]
+
+
+def rarely_shared():
+    """What both threads change is touched by Ann only in an order that needs several preemptions."""
+    seen, orders = {"ann": 0, "bob": 0}, [0]
+
+    def ann():
+        for number in (1, 2):
+            if seen["bob"] < number:
+                return
+            seen["ann"] = number
+        orders[0] += 10
+
+    def bob():
+        orders[0] += 1
+        for number in (1, 2):
+            seen["bob"] = number
+            if seen["ann"] < number:
+                return
+
+    threads = [threading.Thread(target=ann, name="Ann"), threading.Thread(target=bob, name="Bob")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return orders[0]

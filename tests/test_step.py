@@ -199,3 +199,25 @@ def test_things_of_one_class_have_the_names_that_they_have_in_the_picture_and_li
         ui.choose(next(each.name for each in ui._walk.state.stands if each.can_go))
     assert dict(ui._walk.state.places) == {"Box.value": "-1", "Box#2.value": "4", "log": "['moved', 'moved']"}
     assert "Box#2.value = 4" in ui.run.describe()
+
+
+def test_keys_mean_what_they_meant_once_more_turns_out_to_be_shared():
+    stepper = tv.step(explored.rarely_shared)
+    walk = stepper._walk
+    keys = ["Bob", "Ann", "Ann", "Bob", "Bob", "Ann"]
+    for key in keys:
+        stepper.choose(key)
+    known, before = len(walk._shared), tells(stepper)
+    assert len(walk.choices) == len(keys) and not any("orders" in name for name, _ in walk.state.places)
+    stepper.choose("Ann")  # changes what Bob changed in his first step, which nobody knew to be shared
+    assert len(walk._shared) > known and len(walk.choices) > len(keys) + 1
+    assert dict(walk.state.places) == {"seen['bob']": "2", "seen['ann']": "2", "orders[0]": "11"}
+    assert tells(stepper)["Bob"] == before["Bob"].replace("1", "2")
+    while tells(stepper).get("Ann", "").partition(" ")[0] != "writes":
+        stepper.undo()
+    assert tells(stepper)["Ann"] == "writes orders[0], which is 1"
+    stepper.reset()  # to the first choice there is, which now comes earlier
+    assert walk.choices == [] and tells(stepper)["Bob"] == "reads orders[0], which is 0"
+    while not stepper.finished:
+        stepper.choose(next(stand.name for stand in walk.state.stands if stand.can_go))
+    assert stepper.run.result() == 1

@@ -18,7 +18,7 @@ from ..schedule import InOrder
 from ..simulation.one_run import Simulation
 from ..simulation.shared import Shared
 from ..simulation.stepping import Cut, Stepping, Walker
-from ..stage.stage import exclusively
+from ..stage.stage import Finished, exclusively
 from .search import Search
 
 FEW_RUNS = 60  # at most, to find out what threads share before the first step
@@ -54,22 +54,23 @@ class Walk:
         self._call, self._program = call, program
         self._shared = Shared()
         self.choices: list[int] = []
+        self._first: list[int] = []  # choices that nobody made: the main thread was alone
         self._get_to_know()
-        self.state = self._come_to([])
+        self.go_to([])
         self._first = self._alone()
 
     def choose(self, number: int) -> None:
         """Let a thread make its next step; ValueError for one that cannot go on, or that there is not."""
         for stand in self.state.stands:
             if stand.number == number and stand.can_go:
-                self.go_to([*self.choices, number])
+                self._go([*self.choices, number], self._known())
                 return
         self._refuse(number)
 
     def undo(self) -> None:
         """Go back by a step; nothing where none was made."""
         if self.can_undo:
-            self.go_to(self.choices[:-1])
+            self._go(self.choices[:-1], self._known())
 
     @property
     def can_undo(self) -> bool:
@@ -80,13 +81,38 @@ class Walk:
         self.go_to(self._first)
 
     def go_to(self, choices: Sequence[int]) -> None:
-        """Make these steps from the start."""
-        self.state, self.choices = self._come_to(list(choices)), list(choices)
+        """Make the steps of a run that was explored, from the start."""
+        self._go(choices, None)
+
+    def _go(self, choices: Sequence[int], known: Shared | None) -> None:
+        """Make steps from the start that were chosen when only this was known to be shared.
+
+        Where one of them shows that threads share more, there are more points from now on, and a step is shorter.
+        The steps then are as many short ones as it takes to come to the same place.
+        """
+        led = _Led(choices)
+        done = self._lead(led)
+        while self._shared.take_growth():
+            self._get_to_know()
+            led = _Led(choices, known)
+            done = self._lead(led)
+            self._first = led.made[: led.alone]
+        self.state = State(Run(self._call, done), tuple(led.stands or ()), led.places, led.stands is None)
+        self.choices = led.made
+
+    def _known(self) -> Shared:
+        known = Shared()
+        known.update(self._shared)
+        return known
+
+    def _lead(self, led: "_Led") -> Finished:
+        with exclusively(), Simulation(self._program, steps=True, shared=self._shared) as simulation:
+            return simulation.run(led)
 
     def _alone(self) -> list[int]:
         """Let the main thread go on as long as it is the only one: nobody has a choice there."""
         while len(self.state.stands) == 1 and self.state.stands[0].can_go and not self.state.is_over:
-            self.go_to([*self.choices, self.state.stands[0].number])
+            self._go([*self.choices, self.state.stands[0].number], self._known())
         return self.choices
 
     def _refuse(self, number: int) -> None:
@@ -114,44 +140,57 @@ class Walk:
                         break
             simulation.run(InOrder())
 
-    def _come_to(self, choices: list[int]) -> State:
-        led = _Led(choices)
-        with exclusively(), Simulation(self._program, steps=True, shared=self._shared) as simulation:
-            done = simulation.run(led)
-        if self._shared.take_growth():  # what was not known to be shared is: the same steps may lead elsewhere
-            self._get_to_know()
-        run = Run(self._call, done)
-        if led.stands is None:
-            return State(run, (), led.places, True)
-        return State(run, tuple(led.stands), led.places, False)
-
 
 class _Led:
-    """A policy that makes the choices it was given, looks where every thread stands then, and wants no more."""
+    """A policy that makes the choices it was given, looks where every thread stands then, and wants no more.
+
+    Choices that were made when less was known to be shared are made as if it still were: a thread goes on until it
+    stands where it stood then.
+    """
 
     preempts = False
 
-    def __init__(self, choices: list[int]) -> None:
-        self._choices = choices
+    def __init__(self, choices: Sequence[int], known: Shared | None = None) -> None:
+        self._choices, self._known = choices, known
+        self.made: list[int] = []
+        self.alone = 0  # of these the first ones that nobody chose: there was only one thread
         self.stands: list[Stand] | None = None
         self.places: tuple[tuple[str, str], ...] = ()
         self._simulator: Stepping | None = None
 
     def begin(self) -> None:
-        self._made = 0
+        self._used = 0
+        self.made = []
+        self.alone = 0
 
     def choose(self, threads: Sequence[Any]) -> int:
         self._simulator = simulator = threads[0].simulator
         self.places = simulator.places_now()
-        if self._made == len(self._choices):
+        index = self._index(threads)
+        if index is None:
             self.stands = _stands(simulator, [each.number for each in threads])
             raise Cut
-        wanted, self._made = self._choices[self._made], self._made + 1
+        if self.alone == len(self.made) and sum(not task.finished for task in simulator.tasks) == 1:
+            self.alone += 1
+        self.made.append(threads[index].number)
+        return index
+
+    def _index(self, threads: Sequence[Any]) -> int | None:
+        """Whose step is next, or None after the last one."""
+        if self._known is not None:
+            for index, each in enumerate(threads):
+                if _is_new(each, self._known):
+                    return index
+        if self._used == len(self._choices):
+            return None
+        wanted, self._used = self._choices[self._used], self._used + 1
         for index, each in enumerate(threads):
             if each.number == wanted:
                 return index
+        if self._known is not None:
+            return None  # what was found out makes it another run: it is led as far as it is the same
         raise NotRepeatable(
-            f"thread {wanted} cannot go on at step {self._made}, where it could before: the scenario does not do the "
+            f"thread {wanted} cannot go on at step {self._used}, where it could before: the scenario does not do the "
             "same when it is run in the same way"
         )
 
@@ -164,6 +203,13 @@ class _Led:
         now = self._simulator.places_now()  # after the last step; the names were in frames that are gone
         names = [name for name, _ in self.places]
         self.places = tuple((named, value) for named, (_, value) in zip(names, now, strict=False)) + now[len(names) :]
+
+
+def _is_new(task: Walker, known: Shared) -> bool:
+    """Whether a thread stands before a point that was none as long as only this was known."""
+    if task.stands_at is not None:
+        return task.stands_at[0] not in known
+    return task.stands.what == "its end" and task.number != 0 and not known.ends
 
 
 def _stands(simulator: Stepping, can_go: list[int]) -> list[Stand]:
