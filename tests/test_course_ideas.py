@@ -82,14 +82,18 @@ IDEAS = {
         "02/kernel-answer": ["where the *program ends*"],
     },
     "join waits for another thread": {
-        "03/join-intro": ["x.join()", "pauses there until the thread `x` has ended"],
+        "03/join-line": ["x.join()", "pauses there until the thread `x` has ended"],
         "03/join-run": ["blocked in Thread.join"],
     },
     "join stops nothing": {
-        "03/join-belief-stop": ["does not stop anything but the thread that calls it"],
+        "03/stop-answer": ["`join` is for stopping a thread", "the one that calls it", "and in no other way"],
         "03/timeout-answer": ["ends the *waiting* and not the work"],
+        "03/ask-answer": ["*ask* it to stop, and *join* it"],
     },
-    "many threads are started first and joined then": {"03/many-intro": ["start all of them first"]},
+    "many threads are started first and joined then": {
+        "03/many-intro": ["start all of them first"],
+        "03/many-remark": ["as long as the slowest thread"],
+    },
     "a pool starts a group of threads": {
         "04/setup": ["import concurrent.futures"],
         "04/pool-intro": ["from the standard library", "group of threads", "single queue"],

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,378 @@ def test_prediction_of_chapter_02_is_right(cell, answer):
     assert asked.run is None  # nothing has been run that could be looked at
     asked.answer(answer)
     assert asked.right, asked.said
+
+
+# 03, exercise 1: prices
+
+
+@pytest.fixture(scope="module")
+def joining():
+    return names_of("03")
+
+
+def started(articles, fetch):
+    threads = [threading.Thread(target=fetch, args=pair, name=pair[1]) for pair in enumerate(articles)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def by_name(articles, ask):
+    prices = {}
+
+    def fetch(place, article):
+        prices[article] = ask(article)
+
+    for thread in started(articles, fetch):
+        thread.join()
+    return [prices[article] for article in articles]
+
+
+def with_a_pool(articles, ask):
+    with ThreadPoolExecutor(max_workers=len(articles) or 1) as pool:
+        return list(pool.map(ask, articles))
+
+
+def appended_and_joined(articles, ask):
+    prices = []
+    for thread in started(articles, lambda place, article: prices.append(ask(article))):
+        thread.join()
+    return prices
+
+
+def joined_in_the_loop(articles, ask):
+    prices = []
+    for article in articles:
+        thread = threading.Thread(target=lambda article=article: prices.append(ask(article)))
+        thread.start()
+        thread.join()
+    return prices
+
+
+def main_asks(articles, ask):
+    return [ask(article) for article in articles]
+
+
+def never_joined(articles, ask):
+    prices = [None] * len(articles)
+
+    def fetch(place, article):
+        prices[place] = ask(article)
+
+    started(articles, fetch)
+    return prices
+
+
+def joins_the_last(articles, ask):
+    prices = [None] * len(articles)
+
+    def fetch(place, article):
+        prices[place] = ask(article)
+
+    for thread in started(articles, fetch)[-1:]:
+        thread.join()
+    return prices
+
+
+def sleeps_long_enough(articles, ask):
+    prices = [None] * len(articles)
+
+    def fetch(place, article):
+        prices[place] = ask(article)
+
+    started(articles, fetch)
+    time.sleep(9)
+    return prices
+
+
+def gives_up_after_a_while(articles, ask):
+    prices = [None] * len(articles)
+
+    def fetch(place, article):
+        prices[place] = ask(article)
+
+    for thread in started(articles, fetch):
+        thread.join(timeout=2)
+    return prices
+
+
+def looks_it_up(articles, ask):
+    """Without a thread: it sleeps as long as the slowest shop, and takes what `ask` knows."""
+    cells = dict(zip(ask.__code__.co_freevars, ask.__closure__, strict=True))
+    time.sleep(max(cells["seconds"].cell_contents.values(), default=0))
+    return [cells["costs"].cell_contents[article] for article in articles]
+
+
+def sorts(articles, ask):
+    return sorted(appended_and_joined(articles, ask))
+
+
+@pytest.mark.parametrize("answer", ["solution_fetch_all", by_name, with_a_pool])
+def test_right_ways_to_fetch_prices_pass(joining, capsys, answer):
+    assert joining["check_fetch_all"](joining[answer] if isinstance(answer, str) else answer).passed
+    assert capsys.readouterr().out.startswith("Solved.")
+
+
+@pytest.mark.many
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("fetch_all", "the main thread does not sleep"),
+        (sleeps_long_enough, "the main thread does not sleep"),
+        (looks_it_up, "the main thread does not sleep"),
+        (main_asks, "the main thread does not sleep"),
+        (joined_in_the_loop, "it takes as long as the slowest shop, 1 s"),
+        (appended_and_joined, "where [20, 35, 2] is expected"),
+        (sorts, "it returns [2, 20, 35] where [20, 35, 2] is expected"),
+        (never_joined, "it returns [None, None, None]"),
+        (joins_the_last, "where [20, 35, 2] is expected"),
+        (gives_up_after_a_while, "None"),
+        (lambda articles, ask: [20, 35, 2], "every article is asked for once"),
+    ],
+    ids=lambda each: getattr(each, "__name__", None),
+)
+def test_wrong_ways_to_fetch_prices_are_refused(joining, capsys, answer, why):
+    verdict = joining["check_fetch_all"](joining[answer] if isinstance(answer, str) else answer)
+    assert "Solved" not in capsys.readouterr().out
+    assert not verdict.passed and why in verdict.reason
+
+
+# 03, exercise 2: a thermometer
+
+
+class Flagged:
+    """A thermometer with a flag; others get it wrong in one place."""
+
+    def __init__(self, send):
+        self.send = send
+        self.flag = threading.Event()
+
+    def start(self):
+        self.thread = threading.Thread(target=self.measure, name="thermometer")
+        self.thread.start()
+
+    def measure(self):
+        try:
+            while not self.flag.is_set():
+                self.send("21 degrees")
+                self.flag.wait(1)
+        finally:
+            self.send("goodbye")
+
+    def stop(self):
+        self.flag.set()
+        self.thread.join()
+
+
+class OnACondition(Flagged):
+    def __init__(self, send):
+        self.send, self.ended, self.changed = send, False, threading.Condition()
+
+    def measure(self):
+        with self.changed:
+            while not self.ended:
+                self.send("21 degrees")
+                self.changed.wait(1)
+        self.send("goodbye")
+
+    def stop(self):
+        with self.changed:
+            self.ended = True
+            self.changed.notify()
+        self.thread.join()
+
+
+class JoinsAgainAndAgain(Flagged):
+    def stop(self):
+        self.flag.set()
+        while self.thread.is_alive():
+            self.thread.join(timeout=1)
+
+
+class NoticesLate(Flagged):
+    def measure(self):
+        while not self.flag.is_set():
+            self.send("21 degrees")
+            time.sleep(1)
+        self.send("goodbye")
+
+
+class LooksOften(Flagged):
+    def measure(self):
+        while not self.flag.is_set():
+            self.send("21 degrees")
+            for _ in range(100):
+                if not self.flag.is_set():
+                    time.sleep(0.01)
+        self.send("goodbye")
+
+
+class KnowsItsLength(Flagged):
+    def measure(self):
+        for _ in range(2):
+            self.send("21 degrees")
+            time.sleep(1)
+        self.send("21 degrees")
+        time.sleep(0.53)
+        self.send("goodbye")
+
+
+class MainSaysGoodbye(Flagged):
+    def measure(self):
+        while True:
+            self.send("21 degrees")
+            if self.flag.wait(1):
+                return
+
+    def stop(self):
+        super().stop()
+        self.send("goodbye")
+
+
+class ThirdSaysGoodbye(MainSaysGoodbye):
+    def stop(self):
+        Flagged.stop(self)
+        third = threading.Thread(target=self.send, args=("goodbye",), name="thermometer")
+        third.start()
+        third.join()
+
+
+class SaysItTwice(Flagged):
+    def stop(self):
+        super().stop()
+        self.send("goodbye")
+
+
+class DoesNotJoin(Flagged):
+    def stop(self):
+        self.flag.set()
+
+
+class JoinsForATenth(Flagged):
+    def stop(self):
+        self.thread.join(timeout=0.1)
+        self.flag.set()
+
+
+class SharesAFlag(Flagged):
+    flag = threading.Event()
+
+    def __init__(self, send):
+        self.send = send
+
+
+class OverwritesAFlag(Flagged):
+    def __init__(self, send):
+        self.send = send
+
+    def start(self):
+        type(self).flag = threading.Event()
+        super().start()
+
+
+class WaitsFirst(Flagged):
+    def measure(self):
+        while not self.flag.wait(1):
+            self.send("21 degrees")
+        self.send("goodbye")
+
+
+class EndsByAnError(Flagged):
+    def measure(self):
+        while not self.flag.is_set():
+            self.send("21 degrees")
+            self.flag.wait(1)
+        self.send("goodbye")
+        raise RuntimeError("stopped")
+
+
+class IsADaemon(Flagged):
+    def start(self):
+        self.thread = threading.Thread(target=self.measure, name="thermometer", daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        pass
+
+
+class Kills(IsADaemon):
+    def stop(self):
+        self.thread.stop()
+
+
+@pytest.mark.parametrize("answer", ["SolutionThermometer", Flagged, OnACondition, JoinsAgainAndAgain])
+def test_right_thermometers_pass(joining, capsys, answer):
+    assert joining["check_thermometer"](joining[answer] if isinstance(answer, str) else answer).passed
+    assert capsys.readouterr().out.startswith("Solved.")
+
+
+@pytest.mark.many
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("Thermometer", "The kitchen is asked to stop at 2.53 s, and never says goodbye."),
+        (NoticesLate, "The kitchen is asked to stop at 2.53 s, and says goodbye at [3.0] s."),
+        (LooksOften, "sleeps between two values, and nobody can wake a sleeper"),
+        (KnowsItsLength, "The cellar is asked to stop at 4.27 s, and says goodbye at [2.53] s."),
+        (MainSaysGoodbye, "goodbye from another thread"),
+        (ThirdSaysGoodbye, "goodbye from another thread"),
+        (SaysItTwice, "says goodbye at [2.53, 2.53] s"),
+        (DoesNotJoin, "What comes is"),
+        (JoinsForATenth, "says goodbye at [2.63] s"),
+        (SharesAFlag, "made outside"),
+        (OverwritesAFlag, "The cellar is asked to stop at 4.27 s, and says goodbye at [2.53] s."),
+        (WaitsFirst, "not one at once and one every second"),
+        (EndsByAnError, "RuntimeError"),
+        (IsADaemon, "never says goodbye"),
+        (Kills, "AttributeError"),
+    ],
+    ids=lambda each: getattr(each, "__name__", None),
+)
+def test_wrong_thermometers_are_refused(joining, capsys, answer, why):
+    verdict = joining["check_thermometer"](joining[answer] if isinstance(answer, str) else answer)
+    out = capsys.readouterr().out
+    assert "Solved" not in out and why in out + getattr(verdict, "reason", "")
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        ("many-prediction", 3),
+        ("loop-prediction", 6),
+        ("timeout-prediction", ["piece 1", "alive", "piece 2", "piece 3"]),
+        ("stop-prediction", 0),
+        ("ask-prediction", 2.5),
+        ("quick-1", 2),
+        ("quick-2", "RuntimeError"),
+        ("quick-3", 2),
+    ],
+)
+def test_prediction_of_chapter_03_is_right(cell, answer):
+    asked = prediction("03", cell)
+    assert asked.run is None  # nothing has been run that could be looked at
+    asked.answer(answer)
+    assert asked.right, asked.said
+
+
+# What the chapters set as goals can be reached
+
+
+@pytest.mark.parametrize(
+    ("chapter", "cell", "arguments"),
+    [
+        ("02", "panel", {"main": 0.7, "daemon": True}),
+        ("03", "many-panel", {"first_join": "the slowest"}),
+        ("03", "timeout-panel", {"film": 0.4, "patience": 0.4}),
+    ],
+)
+def test_some_setting_of_the_panel_reaches_its_goal_and_the_first_does_not(chapter, cell, arguments):
+    panel = prediction(chapter, cell)
+    assert not panel.reached
+    for seed in range(21):
+        for name, value in {**arguments, "seed": seed}.items():
+            panel.controls[name].value = value
+        assert panel.run is not None
+        if panel.reached:
+            return
+    pytest.fail("not in twenty orders")
