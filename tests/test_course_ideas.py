@@ -264,6 +264,11 @@ IDEAS = {
         "17/checklist": ["threading.enumerate()"],
         "17/test-run": [".assert_holds()", "deadlock: 60 interleavings"],
     },
+    "a Python without a GIL computes side by side, at a price": {
+        "14/build-intro": ["**free-threaded** Python", "run Python code on as many **cores** as there are"],
+        "14/three-answer": ["a single thread is slower"],
+        "14/forms-answer": ["each object of these kinds has a small lock inside"],
+    },
     "the GIL does not protect your data": {"13/ticket-answer": ["It keeps the interpreter's own data safe"]},
     "producers hand over work to consumers": {
         "10/pipeline-intro": ["producer_lock", "consumer_lock", "**slot**"],

@@ -221,6 +221,53 @@ def test_findings_on_other_scripts_are_refused(found):
     assert found(warehouse=("nobody", 1, ""))[0].startswith("Not yet. The findings are a dict with invoices.py, ")
 
 
+# 14: right, or only lucky
+
+
+@pytest.fixture
+def judged(capsys):
+    """What the check of chapter 14 says of some answers, with the solution's for the rest."""
+    names, solution = names_of("14"), value_of("14", "exercise-solution", "solution_answers")
+
+    def answered(**answers):
+        found = names["check_answers"](solution | answers)
+        return capsys.readouterr().out, found
+
+    return answered
+
+
+def test_right_and_lucky_programs_of_the_solution_pass(judged):
+    assert judged() == ("Solved. All six answers are right.\n", None)
+
+
+def test_no_program_is_judged_to_begin_with(judged):
+    attempt = value_of("14", "exercise-attempt", "my_answers")
+    assert judged(**attempt) == ("Still to answer: 6 of 6.\n", None)
+
+
+@pytest.mark.parametrize("name", ["guests", "votes", "key_cutting", "payments", "parcels", "steps"])
+def test_program_that_is_judged_wrongly_is_refuted(judged, name):
+    is_right = value_of("14", "exercise-solution", "solution_answers")[name]
+    out, found = judged(**{name: not is_right})
+    assert out.startswith(f"Not yet. {name}: not {not is_right}, ")
+    assert (found.counterexample is None) == is_right and found.complete >= is_right
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        (dict.fromkeys(["guests", "votes", "key_cutting", "payments", "parcels", "steps"], True), "votes: not True"),
+        (dict.fromkeys(["guests", "votes", "key_cutting", "payments", "parcels", "steps"], False), "guests: not False"),
+        ({"guests": 1}, "guests is True or False, and not 1"),
+        ({"steps": EqualsEverything("True")}, "steps is True or False, and not 'True'"),
+        ({"waiters": True}, "The answers are a dict with guests, votes"),
+    ],
+)
+def test_lazy_and_cheating_judgements_are_refused(judged, answers, why):
+    out, _ = judged(**answers)
+    assert out.startswith("Not yet. ") and why in out
+
+
 # What the chapters set as goals can be reached, and is not when a panel opens
 
 
@@ -239,6 +286,8 @@ def goal_of(chapter, cell):
         ("13", "panel", "shop", {"threads": 4, "work": 0.02, "sleep": 0.05}),
         ("13", "beat-panel", "heartbeat", {"spinners": 2, "interval": 0.001}),
         ("13", "ticket-panel", "last_ticket", {"work": 0.0}),
+        ("14", "shared-panel", "album", {"alone": 0.02, "shared": 0.02, "cores": 4}),
+        ("14", "luck-panel", "last_ticket", {}),
         ("17", "rare-panel", "shift", {}),
     ],
 )
@@ -266,6 +315,12 @@ def test_panel_of_orders_wants_one_gil():
         ("13", "quick-1", 0.09),
         ("13", "quick-2", 3),
         ("13", "quick-3", "never ends"),
+        ("14", "three-prediction", 0.03),
+        ("14", "shared-prediction", 0.13),
+        ("14", "luck-prediction", -1),
+        ("14", "quick-1", 0.04),
+        ("14", "quick-2", 0.08),
+        ("14", "quick-3", [5, 10]),
         ("17", "warehouse-prediction", "never ends"),
         ("17", "roll-call-prediction", 1),
         ("17", "hook-prediction", 1),
