@@ -183,38 +183,48 @@ IDEAS = {
         "07/line-answer": ["`LOAD_ATTR` reads the number, and `STORE_ATTR` writes it back"],
         "07/real-intro": ["switch in the middle of the line"],
     },
-    "a lock is one of several ways to stop a race": {"08/lock-intro": ["several ways to order them", "a queue"]},
+    "a lock is one of several ways to stop a race": {"08/lock-intro": ["several ways to stop a race", "queue"]},
     "one thread at a time has the lock, others wait": {
-        "08/lock-intro": ["waits until it is free", "only one thread at a time"],
-        "08/program-run": ["waits for database._lock, held by worker_0"],
+        "08/lock-intro": ["the caller is blocked until it is free", "only one thread at a time"],
+        "08/with-safe": ["waits for account.lock, held by Ann"],
     },
     "acquire and release": {
         "08/lock-intro": ["lock.acquire()", "lock.release()"],
-        "08/try-run": ["printer.acquire(timeout=2)", "printer.release()"],
+        "08/with-prediction": ["self.lock.acquire()", "self.lock.release()"],
+        "08/try-intro": ["lock.acquire(timeout=2)", "lock.acquire(blocking=False)"],
     },
     "a lock works as a with block": {
-        "08/lock-intro": ["with lock:"],
-        "08/with-answer": ["jumps over the `release`", "given back on the way out"],
+        "08/lock-intro": ["`with lock:`"],
+        "08/with-answer": ["jumps over the `release`", "gives the lock back however it is left"],
     },
-    "a lock is unlocked at first": {
-        "08/lock-intro": ["*unlocked* at first"],
-        "08/program-class": ["initialized in the unlocked state"],
-    },
+    "a lock is unlocked at first": {"08/lock-intro": ["unlocked at first"]},
     "the locked update holds the lock until it has written": {
-        "08/program-class": ["def locked_update(self, name)", "with self._lock:"],
-        "08/program-answer": ["The ending value is 2", "waits until the first gives the lock back"],
+        "08/program-class": ["def locked_update(self)", "with self.lock:"],
+        "08/program-answer": ["the database ends with 2", "until the first one gives the lock back"],
     },
     "debug lines show only at the level DEBUG": {
-        "08/debug-intro": ["The example sets it to `INFO`, so its debug lines cannot show"],
-        "08/debug-run": ["level=logging.DEBUG", "Thread 1 about to lock", "Thread 1 has lock"],
-        "08/debug-belief": ["level=logging.DEBUG"],
+        "08/debug-intro": ["`DEBUG` is lower", "Only four came"],
+        "08/debug-run": [
+            "level=logging.DEBUG",
+            "worker_1 12:00:00: about to lock",
+            "worker_1 12:00:00: has the lock",
+        ],
+        "08/debug-belief": ["level=logging.DEBUG", "force=True"],
     },
-    "a lock orders its section and nothing else": {
-        "08/scope-belief": ["complete its execution", "nothing else"],
+    "a lock keeps threads apart in its section and nowhere else": {
+        "08/debug-belief": ["complete its work", "nowhere else"],
         "08/section-run": ["section="],
     },
+    "a lock helps if everybody takes the same one": {
+        "08/useless-program": ["with threading.Lock():", "till = bank.lock"],
+        "08/useless-answer": ["One lock for the data", "taken by everybody"],
+    },
+    "a lock around each step removes the data race and keeps the race": {
+        "08/theatre-step": ["left = theatre.tickets"],
+        "08/theatre-answer": ["A lock around each step removes the data race and keeps the race"],
+    },
     "a Lock has no owner, an RLock has": {
-        "08/owner-run": ['["Lock", "RLock"]', "release unlocked lock"],
+        "08/owner-run": ["Lock:  released", "RLock: RuntimeError: cannot release un-acquired lock"],
         "08/owner-belief": ["A `Lock` has no owner", "An `RLock` has one"],
     },
     "a line is many steps, and a switch may come between any two": {

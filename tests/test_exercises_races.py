@@ -1,5 +1,7 @@
 """Exercises on races and locks: the chapter's solution passes; wrong, lazy and cheating answers do not."""
 
+import threading
+
 import pytest
 
 import threadviz as tv
@@ -10,6 +12,11 @@ from .test_exercises_explored import names_of, prediction
 @pytest.fixture(scope="module")
 def races():
     return names_of("06")
+
+
+@pytest.fixture(scope="module")
+def locks():
+    return names_of("08")
 
 
 # 06, exercise 1: the rule
@@ -151,6 +158,224 @@ def test_answers_on_data_races_are_what_the_runs_say(races):
     assert [name for name in VALUES if tv.simulate(races[name]).facts.unguarded] == DATA_RACES
 
 
+# 08: the theatre
+
+
+def takes_with_acquire(theatre):
+    theatre.lock.acquire()
+    try:
+        is_free = theatre.tickets > 0
+        theatre.tickets -= is_free
+    finally:
+        theatre.lock.release()
+    if is_free:
+        theatre.pay()
+    return is_free
+
+
+def looks_twice(theatre):
+    if theatre.tickets > 0:
+        with theatre.lock:
+            if theatre.tickets == 0:
+                return False
+            theatre.tickets -= 1
+        theatre.pay()
+        return True
+    return False
+
+
+def without_a_lock(theatre):
+    if theatre.tickets > 0:
+        theatre.tickets -= 1
+        theatre.pay()
+        return True
+    return False
+
+
+def takes_looks_and_puts_back(theatre):
+    theatre.tickets -= 1
+    if theatre.tickets < 0:
+        theatre.tickets += 1
+        return False
+    theatre.pay()
+    return True
+
+
+def puts_back_under_the_lock(theatre):
+    with theatre.lock:
+        theatre.tickets -= 1
+    with theatre.lock:
+        if theatre.tickets < 0:
+            theatre.tickets += 1
+            return False
+    theatre.pay()
+    return True
+
+
+def all_in_one_section(theatre):
+    with theatre.lock:
+        if theatre.tickets == 0:
+            return False
+        theatre.tickets -= 1
+        theatre.pay()
+    return True
+
+
+def pays_first(theatre):
+    theatre.pay()
+    with theatre.lock:
+        if theatre.tickets == 0:
+            return False
+        theatre.tickets -= 1
+    return True
+
+
+def with_a_new_lock(theatre):
+    with threading.Lock():
+        if theatre.tickets == 0:
+            return False
+        theatre.tickets -= 1
+    theatre.pay()
+    return True
+
+
+def with_two_locks(theatre):
+    guard = threading.Lock()
+    with guard, theatre.lock:
+        if theatre.tickets == 0:
+            return False
+        theatre.tickets -= 1
+    theatre.pay()
+    return True
+
+
+lock_of_the_house = threading.Lock()
+
+
+def with_a_lock_made_outside(theatre):
+    with lock_of_the_house:
+        if theatre.tickets == 0:
+            return False
+        theatre.tickets -= 1
+    theatre.pay()
+    return True
+
+
+def keeps_the_lock(theatre):
+    theatre.lock.acquire()
+    if theatre.tickets == 0:
+        return False
+    theatre.tickets -= 1
+    theatre.lock.release()
+    theatre.pay()
+    return True
+
+
+def locks_twice(theatre):
+    with theatre.lock:
+        if theatre.tickets > 0:
+            with theatre.lock:
+                theatre.tickets -= 1
+            theatre.pay()
+            return True
+    return False
+
+
+def never_pays(theatre):
+    with theatre.lock:
+        if theatre.tickets == 0:
+            return False
+        theatre.tickets -= 1
+    return True
+
+
+def pays_twice(theatre):
+    with theatre.lock:
+        if theatre.tickets == 0:
+            return False
+        theatre.tickets -= 1
+    theatre.pay()
+    theatre.pay()
+    return True
+
+
+def tells_nobody(theatre):
+    with theatre.lock:
+        if theatre.tickets == 0:
+            return
+        theatre.tickets -= 1
+    theatre.pay()
+
+
+def sells_to_nobody(theatre):
+    return False
+
+
+def sells_to_everybody(theatre):
+    theatre.pay()
+    return True
+
+
+def takes_the_last_one_only(theatre):
+    with theatre.lock:
+        if theatre.tickets != 1:
+            return False
+        theatre.tickets = 0
+    theatre.pay()
+    return True
+
+
+def raises_when_sold_out(theatre):
+    with theatre.lock:
+        if theatre.tickets == 0:
+            raise ValueError("sold out")
+        theatre.tickets -= 1
+    theatre.pay()
+    return True
+
+
+def of_no_theatre():
+    return True
+
+
+@pytest.mark.parametrize("answer", ["solution_sell", takes_with_acquire, looks_twice, puts_back_under_the_lock])
+def test_right_ways_to_sell_pass(locks, capsys, answer):
+    assert locks["check_sell"](locks[answer] if isinstance(answer, str) else answer).passed
+    assert capsys.readouterr().out.startswith("Solved.")
+
+
+@pytest.mark.many
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("my_sell", "atomicity"),
+        (without_a_lock, "tickets are changed only under theatre.lock"),
+        (takes_looks_and_puts_back, "tickets are changed only under theatre.lock"),
+        (all_in_one_section, "all tills are done within a second"),
+        (pays_first, "whoever gets a ticket pays once, and nobody else pays"),
+        (with_a_new_lock, "there is no other lock"),
+        (with_two_locks, "there is no other lock"),
+        (with_a_lock_made_outside, "made outside"),
+        (keeps_the_lock, "deadlock"),
+        (locks_twice, "deadlock"),
+        (never_pays, "whoever gets a ticket pays once"),
+        (pays_twice, "whoever gets a ticket pays once"),
+        (tells_nobody, "whoever gets a ticket pays once"),
+        (sells_to_nobody, "it returns ([False, False], 1)"),
+        (sells_to_everybody, "it returns ([True, True], 1)"),
+        (takes_the_last_one_only, "it returns ([False, False, False], 2)"),
+        (raises_when_sold_out, "ValueError: sold out"),
+        (of_no_theatre, "TypeError"),
+        (None, "TypeError"),
+    ],
+    ids=lambda each: getattr(each, "__name__", None),
+)
+def test_wrong_ways_to_sell_are_refused(locks, capsys, answer, why):
+    verdict = locks["check_sell"](locks[answer] if isinstance(answer, str) else answer)
+    assert not verdict.passed and why in verdict.reason
+    assert "Solved" not in capsys.readouterr().out
+
+
 # What the chapters set as goals can be reached, and what they ask to predict is what comes
 
 
@@ -160,6 +385,8 @@ def test_answers_on_data_races_are_what_the_runs_say(races):
         ("06", "race", {"workers": 3, "updates": 8}, lambda run: run.result() == 3),
         ("06", "two_payments", {}, lambda run: run.result() == 100),
         ("06", "hasty", {}, lambda run: run.result() == 9),
+        ("08", "make_index", {"workers": 8, "outside": 0.9, "section": 0.1}, names_of("08")["is_done_in_time"]),
+        ("08", "two_tills", {}, lambda run: run.result() == -1),
     ],
 )
 def test_some_setting_of_the_panel_reaches_its_goal(chapter, scenario, arguments, reached):
@@ -177,6 +404,13 @@ def test_some_setting_of_the_panel_reaches_its_goal(chapter, scenario, arguments
         ("06", "quick-1", 3),
         ("06", "quick-2", 3),
         ("06", "quick-3", "is still alive"),
+        ("08", "program-prediction", 0.2),
+        ("08", "with-prediction", "never ends"),
+        ("08", "useless-prediction", 1),
+        ("08", "theatre-prediction", 4),
+        ("08", "quick-1", 2.5),
+        ("08", "quick-2", [1, 2, 3]),
+        ("08", "quick-3", "all is well"),
     ],
 )
 def test_prediction_that_the_chapter_speaks_of_is_right(chapter, cell, answer):
