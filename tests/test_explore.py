@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import queue
 import random
 import signal
 import socket
@@ -285,6 +286,44 @@ def test_wait_that_nobody_can_end_is_not_begun_again_and_again():
 
     found = tv.explore(scenario)
     assert found.outcomes.keys() == {True} and found.complete
+
+
+def test_wait_with_a_time_out_is_over_when_its_time_is_however_that_is_rounded():
+    """`Queue.get` computes when its time is over, in seconds: of 1.9 less 1.8 there may be something left."""
+
+    def scenario():
+        orders, closing, done = queue.Queue(1), threading.Event(), threading.Event()
+        taken, packed = [], []
+
+        def clerk():
+            for order in ["tea", "milk"]:
+                if closing.is_set():
+                    break
+                time.sleep(0.3)
+                taken.append(order)
+                orders.put(order)
+
+        def pack():
+            while not (done.is_set() and orders.empty()):
+                try:
+                    order = orders.get(timeout=0.1)
+                except queue.Empty:
+                    continue
+                time.sleep(0.15)
+                packed.append(order)
+
+        clerks, packers = threading.Thread(target=clerk), threading.Thread(target=pack)
+        clerks.start()
+        packers.start()
+        time.sleep(0.7)
+        closing.set()
+        clerks.join()
+        done.set()
+        packers.join()
+        return taken == packed
+
+    found = tv.explore(scenario, expect=True)
+    assert found.complete and found.counterexample is None
 
 
 def test_loop_that_tries_again_without_end_is_given_up_soon_and_said():

@@ -154,3 +154,17 @@ def test_thousand_runs_leave_no_thread_behind_and_keep_no_run_but_the_last():
     gc.collect()
     tasks = [each for each in gc.get_objects() if type(each) is scheduler.Task and id(each) not in before]
     assert len(tasks) <= 3 and all(task.dead for task in tasks)
+
+
+def test_main_thread_has_its_own_name_again_after_a_run_and_in_the_next_one():
+    def renamed():
+        main = threading.current_thread()
+        before, main.name = main.name, "news"
+        return before, hasattr(main, "extra") or setattr(main, "extra", 1)
+
+    before = dict(vars(threading.main_thread()))
+    run = tv.simulate(renamed)
+    assert (run.result(), run.trace.lanes[0].name) == (("MainThread", None), "news")
+    assert tv.record(renamed).result() == ("MainThread", None)
+    assert tv.explore(renamed).outcomes == {("MainThread", None): 1}
+    assert vars(threading.main_thread()) == before

@@ -86,6 +86,7 @@ class Walker(Task):
         self.spins = False  # it would only look again at what is as it was
         # Where it began the wait that timed out last, how its frames were, and how many steps others had made.
         self.waited: tuple[Any, ...] | None = None
+        self.waited_in: Operation | None = None
         self.known = 0  # objects that had a number then
 
     def looks_anew(self) -> None:
@@ -513,7 +514,8 @@ class Stepping(Simulator):
         task.waits = None
         if task.until:
             task.timed_out = True
-            self.clock = max(self.clock, task.until)
+            # A nanosecond more, as the library goes by seconds: rounded, there may be something left of its time.
+            self.clock = max(self.clock, task.until + 1)
         self._begin_step(task)
 
     def _begin_step(self, task: Walker) -> None:
@@ -571,6 +573,9 @@ class Stepping(Simulator):
         """Whether it gave up this very wait and has come back to it, with nothing done since by anybody."""
         now = task.stands, task.uses, _state_of(_getframe(2)), len(self.steps) - task.steps
         before, task.waited, task.known = task.waited, now, self.known
+        again, task.waited_in = task.waited_in is task.operation, task.operation
+        if again:  # the library waits once more in one and the same call, for what is left of its time
+            return False
         self.waited_in_vain |= before == now
         return before == now
 

@@ -169,6 +169,8 @@ class Stage:
             patches.callback(vars(module).update, dict(vars(module)))
             patches.callback(sys.modules.__setitem__, name, module)
         patches.callback(setattr, threading, "excepthook", threading.excepthook)
+        self._main = _about_main()
+        patches.callback(self._reset_main)
         self._stand_ins.put_up(patches)
         early = dict(self._stand_ins.early)
         self._namespaces = replace_early_names(patches, early, self._program, self._holders)
@@ -181,12 +183,20 @@ class Stage:
 
     def _begin_anew(self) -> None:
         """Undo what the run before may have changed of the library's state."""
+        self._reset_main()
         self._reset_logging()
         if self._kind.virtual and self._runs % RUNS_A_COLLECTION == 0:
             if gc.get_freeze_count() < FEW_FROZEN:  # so that collections look at what the runs have left alone
                 self.patches.callback(gc.unfreeze)
                 gc.freeze()
             gc.collect()
+
+    def _reset_main(self) -> None:
+        """Give the main thread the name that it had: it is the one thread that outlives a run."""
+        about = vars(threading.main_thread())
+        for name in _about_main().keys() - self._main.keys():
+            del about[name]
+        about.update(self._main)
 
     def _take_down(self) -> None:
         try:
@@ -204,6 +214,12 @@ class Stage:
                 imported = [module for name, module in list(sys.modules.items()) if name not in self._known]
             for names in (*self._namespaces, *(vars(each) for each in imported if type(each) is ModuleType)):
                 self._stand_ins.give_back(names)
+
+
+def _about_main() -> dict[str, Any]:
+    """The main thread's attributes, less what `threading.local` keeps there for itself."""
+    about = vars(threading.main_thread())
+    return {name: value for name, value in about.items() if not name.startswith("_threading_local.")}
 
 
 class _Nobody(frozenset[Any]):
