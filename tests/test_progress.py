@@ -73,8 +73,8 @@ def test_predictions_goals_and_exercises_are_kept_for_other_kernels(learner, mon
         }
     }
     assert repr(again(monkeypatch)) == (
-        "chapter   predictions   goals      exercises\n"
-        "08_locks  1 of 2 right  2 reached  1 of 2 passed\n"
+        "chapter   predictions made  goals      exercises tried\n"
+        "08_locks  1 of 2 right      2 reached  1 of 2 passed\n"
         "kept in .threadviz_progress.json; delete it to start afresh"
     )
     assert os.listdir(learner.parent) == [learner.name]
@@ -109,9 +109,30 @@ def test_exercise_is_passed_by_all_checks_of_a_cell_and_not_by_the_first(learner
         assert tv.progress().chapters == {"08_locks": {"exercises": {"sell": is_passed}}}
 
 
+def test_exercise_is_named_by_the_cell_that_checks_it_however_many_scenarios_it_has(learner, shell):
+    def try_in(cell, scenario, passed):
+        shell.kernel = SimpleNamespace(get_parent=lambda: {"metadata": {"cellId": cell}})
+        module.tried(scenario, passed)
+
+    shell.execution_count = 1
+    try_in("exercise-2-check", "to_and_fro", True)
+    try_in("exercise-2-check", "to_oneself", True)
+    shell.execution_count = 2
+    try_in("5f0c1a2b-9d3e", "my_own", False)
+    try_in("votes-check", "poll", False)
+    assert tv.progress().chapters == {"08_locks": {"exercises": {"exercise-2": True, "my_own": False, "votes": False}}}
+
+
+@pytest.mark.parametrize("parent", [{}, {"metadata": None}, {"metadata": {"cellId": None}}, None])
+def test_cell_without_an_id_is_no_trouble(shell, parent):
+    shell.kernel = SimpleNamespace(get_parent=lambda: parent)
+    assert kernel.cell() == ""
+
+
 def test_solution_of_a_chapter_is_not_what_the_learner_has_done(learner, shell):
     shell.user_ns["In"] = ["", "tv.check(lock)", "# Solution.\n# It takes a lock.\ntv.check(lock)"]
     module.tried("lock", True)
+    module.note("goals", "six visitors", True)
     assert not learner.exists()
     shell.user_ns["In"].append("tv.check(lock)")
     module.tried("lock", True)
@@ -123,8 +144,8 @@ def test_chapters_have_a_row_each_and_a_table_for_the_page(learner, monkeypatch)
     monkeypatch.setenv("JPY_SESSION_NAME", str(learner.parent / "09 <b>.ipynb"))
     module.note("goals", "two", True)
     assert str(tv.progress()).splitlines()[1:3] == [
-        "08_locks  1 of 1 right  –          –",
-        "09 <b>    –             1 reached  –",
+        "08_locks  1 of 1 right      –          –",
+        "09 <b>    –                 1 reached  –",
     ]
     table = tv.progress()._repr_html_()
     assert table.count("<tr>") == 3 and "09 &lt;b&gt;" in table and "<b>" not in table
@@ -257,7 +278,7 @@ def test_script_that_a_notebook_starts_does_not_write(monkeypatch, tmp_path):
 def test_outside_notebooks_the_file_of_the_folder_is_read(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "_START", tmp_path)
     (tmp_path / module.FILE).write_text('{"08_locks": {"goals": {"one": true}}}')
-    assert str(tv.progress()).splitlines()[1] == "08_locks  –            1 reached  –"
+    assert str(tv.progress()).splitlines()[1] == "08_locks  –                 1 reached  –"
 
 
 def test_goal_of_sliders_is_noticed_at_once_and_stays_reached(learner):

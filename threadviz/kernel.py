@@ -22,3 +22,10 @@ def notebook() -> str:
     if found is None:
         return ""
     return str(found.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME", ""))
+
+
+def cell() -> str:
+    """The id of the cell that runs, as its notebook has it; empty where nobody says one."""
+    parent: Any = getattr(getattr(shell(), "kernel", None), "get_parent", dict)()
+    metadata = parent.get("metadata") if isinstance(parent, dict) else None
+    return str(metadata.get("cellId") or "") if isinstance(metadata, dict) else ""

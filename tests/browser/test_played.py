@@ -135,6 +135,12 @@ def test_chapter_is_played_from_its_first_prediction_to_its_solved_exercise(page
     run_cell(page, attempt)
     run_cell(page, check)
     wait_for_text(page, check, "Solved.")
+    kept = json.loads((folder / ".threadviz_progress.json").read_text(encoding="utf-8"))[path.stem]
+    assert len(kept["predictions"]) == panels.count()
+    if chapter == "07_any_time":  # it is led by hand, to a goal
+        assert kept["goals"]["six_visitors: an order that ends with 2"]
+    else:
+        assert kept["exercises"][check.removesuffix("-check")]
 
     nothing_is_in_the_way(page)
     set_theme(page, "Dark")

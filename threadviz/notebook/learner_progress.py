@@ -20,6 +20,7 @@ from ..texts import clean
 FILE = ".threadviz_progress.json"
 UNNAMED = "this notebook"
 SOLUTION = "# Solution"
+CHECK = "-check"  # how the id of a chapter's cell ends that checks an exercise
 LEFT = "text-align: left"
 PATIENCE = 2.0  # seconds, real: another kernel has written by then
 STALE = 10.0  # seconds, real: whoever locked the file so long ago was ended meanwhile
@@ -42,7 +43,8 @@ class Progress:
     Attributes
     ----------
     chapters : dict
-        Chapter to kind to what it was: `chapters["08_locks"]["exercises"]["sell"]` is whether that was passed.
+        Chapter to kind to what it was: `chapters["08_locks"]["exercises"]["exercise-2"]` is whether that was passed.
+        Exercises are named by the chapter's cell that checks them, or else by the scenario.
     note : str
         Why something is missing here, or where it is kept.
     """
@@ -53,7 +55,8 @@ class Progress:
 
     @property
     def _rows(self) -> list[list[str]]:
-        rows = [["chapter", *KINDS]]
+        # Not how many there are: whoever reads "of 2" is to know of which two.
+        rows = [["chapter", "predictions made", "goals", "exercises tried"]]
         for chapter in sorted(self.chapters):
             rows.append([clean(chapter), *(_counted(kind, self.chapters[chapter]) for kind in KINDS)])
         return rows
@@ -109,8 +112,14 @@ def progress() -> Progress:
 
 
 def note(kind: Kind, what: str, well: bool) -> None:
-    """Note that something was predicted, reached or tried, and whether well; it never raises."""
+    """Note that something was predicted, reached or tried, and whether well; it never raises.
+
+    What a chapter's own solution does, in a cell that begins with `# Solution`, is not the learner's.
+    """
     global _trouble
+    shell = kernel.shell()
+    if shell is not None and str(shell.user_ns.get("In", [""])[-1]).lstrip().startswith(SOLUTION):
+        return
     entry: Book = {_chapter(): {kind: {what: well}}}
     _book.update(_merged(_book, entry))
     if not _is_attended():
@@ -128,13 +137,10 @@ def note(kind: Kind, what: str, well: bool) -> None:
 
 
 def tried(exercise: str, passed: bool) -> None:
-    """Note an exercise, which is passed where every check of it in one cell is; once passed it stays so.
-
-    What a chapter's own solution passes, in a cell that begins with `# Solution`, is not the learner's.
-    """
+    """Note an exercise, which is passed where every check of it in one cell is; once passed it stays so."""
     shell = kernel.shell()
-    if shell is not None and str(shell.user_ns.get("In", [""])[-1]).lstrip().startswith(SOLUTION):
-        return
+    if kernel.cell().endswith(CHECK):  # however many scenarios it checks, it is one exercise
+        exercise = kernel.cell().removesuffix(CHECK)
     cell = getattr(shell, "execution_count", None)
     newest = _tries.get(exercise)
     if newest is None or cell is None or newest[0] != cell:
