@@ -1,7 +1,9 @@
 """Chapters 10 and 11: the solutions of their exercises pass; wrong, lazy and cheating answers do not."""
 
+import ast
 import collections
 import itertools
+import json
 import queue
 import threading
 import time
@@ -10,7 +12,7 @@ import pytest
 
 import threadviz as tv
 
-from .test_exercises_explored import names_of, prediction
+from .test_exercises_explored import NOTEBOOKS, names_of, prediction
 
 
 @pytest.fixture(scope="module")
@@ -505,3 +507,34 @@ def test_fewest_slots_that_take_no_time_are_as_many_as_the_chapter_says(locks):
         for slots in (1, 2, 3, 4)
     }
     assert took == pytest.approx({1: 4.0, 2: 3.6, 3: 3.2, 4: 3.2})
+
+
+def goal_of(chapter, cell, names):
+    """Whether a run reaches the goal of this panel."""
+    (path,) = NOTEBOOKS.glob(f"{chapter}_*.ipynb")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    (source,) = ("".join(each["source"]) for each in cells if each["id"] == cell)
+    panel = ast.parse(source).body[-1].value
+    (goal,) = (each.value for each in panel.keywords if each.arg == "goal")
+    return eval(compile(ast.Expression(goal), f"<{chapter}/{cell}>", "eval"), names)[1]
+
+
+@pytest.mark.parametrize(
+    ("chapter", "cell", "scenario", "settings"),
+    [
+        ("10", "panel", "station", {"readings": 10, "measuring": 0.2}),
+        ("10", "hasty-panel", "hasty_station", {}),
+        ("10", "use-panel", "wide_bursts", {"slots": 3}),
+        ("11", "panel", "kitchen", {"cooks": 2, "taking": 0.1}),
+        ("11", "sentinel-panel", "closing_time", {"cooks": 3, "sentinels": 3}),
+        ("11", "event-panel", "tutorial", {"pause": 0.05}),
+    ],
+)
+def test_goal_is_not_reached_by_itself_and_can_be_reached(chapter, cell, scenario, settings):
+    names = names_of(chapter)
+    if chapter == "10":
+        names["WidePipeline"] = names["SolutionWidePipeline"]
+    reached = goal_of(chapter, cell, names)
+    assert not reached(tv.simulate(names[scenario]))
+    seeds = [None] if settings else range(1, 21)
+    assert any(reached(tv.simulate(names[scenario], seed=seed, **settings)) for seed in seeds)
