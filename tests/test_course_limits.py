@@ -11,9 +11,7 @@ import pytest
 
 from .test_exercises_explored import names_of
 
-PATHS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-OLDER = {"00", "01"}  # chapters that do not keep to them yet
-CHAPTERS = [path for path in PATHS if path.name[:2] not in OLDER]
+CHAPTERS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 WORDS, CELLS, PREDICTIONS = 2000, 45, 8
 WORDS_OF_A_CELL, LINES_OF_CODE, LINES_PRINTED = 160, 40, 40
 WORDS_BEFORE_A_PICTURE = 300
@@ -131,7 +129,7 @@ def test_learner_does_something_of_each_kind(chapter):
 
 
 def test_chapter_promises_no_other_that_does_not_exist(chapter):
-    numbers = {path.name[:2] for path in PATHS}
+    numbers = {path.name[:2] for path in CHAPTERS}
     source = "\n".join(cell.source for cell in chapter.cells)
     assert {n for n in re.findall(r"[Cc]hapters? \[?(\d\d)", source) if n not in numbers} == set()
     assert not re.search(r"still to be written|will follow|coming soon", source)

@@ -3,7 +3,7 @@
 The chapters are the notebooks whose names begin with a number. Title and question come from the
 first cell of each, so that nothing has to be kept in step by hand. What is written: the first lines
 of each chapter's last cell (`links`), the table in the cell `contents` of the first chapter, and the
-table of README.md. A number that is left out is named below the tables.
+table of README.md.
 
     python tools/link_chapters.py
 """
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HEADING = "## Where to go"
 GLOSSARY = "Words: [Glossary](glossary.ipynb)"
 WRITTEN = re.compile(r"(Back|On|All chapters|Words): ")
-TABLE = re.compile(r"^\| chapter \| question \|\n(\|.*\n)+(\nChapters still to be written: .*\n)?", re.MULTILINE)
+TABLE = re.compile(r"^\| chapter \| question \|\n(\|.*\n)+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,7 @@ def find_chapters(notebooks: Path) -> list[Chapter]:
 def contents(chapters: list[Chapter], folder: str = "") -> str:
     """Return the table of contents, its links relative to the parent of `folder`."""
     rows = [f"| {chapter.link(folder)} | {chapter.question} |" for chapter in chapters]
-    table = "\n".join(["| chapter | question |", "|---|---|", *rows]) + "\n"
-    numbers = [int(chapter.title[:2]) for chapter in chapters]
-    gaps = ", ".join(f"{number:02}" for number in range(numbers[-1]) if number not in numbers)
-    return table + (f"\nChapters still to be written: {gaps}.\n" if gaps else "")
+    return "\n".join(["| chapter | question |", "|---|---|", *rows]) + "\n"
 
 
 def link_cell(source: str, chapters: list[Chapter], number: int) -> str:
