@@ -19,7 +19,7 @@ unexport JPY_SESSION_NAME
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env lab test test-all test-unit test-whole test-notebooks test-pythons test-browser notebooks lint pins
+.PHONY: help env lab test test-all test-unit test-whole test-notebooks test-pythons test-browser notebooks site lint pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ env: $(STAMP) ## Make .venv with everything in it (again only when the pins chan
 $(STAMP): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with venv and pip was found: install one," \
 		"or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
-	@echo "making $(VENV), an environment of its own for the course: about 650 MB, a minute or two, and only this once"
+	@echo "making $(VENV), an environment of its own for the course: about 850 MB, a minute or two, and only this once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
@@ -65,6 +65,9 @@ test-browser: env ## Use the notebooks in a real JupyterLab, if there is a Chrom
 notebooks: env ## Link the chapters, run every notebook again and store its outputs
 	$(BIN)/python tools/link_chapters.py
 	$(BIN)/python tools/execute_notebooks.py
+
+site: env ## Build the course for a browser tab, as static files in build/site
+	$(BIN)/python tools/build_site.py
 
 lint: env ## Check style, format and types
 	$(BIN)/ruff check .

@@ -33,6 +33,10 @@ class Unseen(ThreadvizError):
     """Nothing of a scenario that was to be explored can be seen."""
 
 
+class NoRealThreads(ThreadvizError):
+    """This Python cannot start a thread, as in a browser tab: it can simulate runs, but not record them."""
+
+
 class AlreadyRunning(ThreadvizError):
     """A run was asked for while another one is going on."""
 

@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 
+HAS_THREADS = sys.platform not in ("emscripten", "wasi")
+
 allocate_lock = _thread.allocate_lock
 get_ident = _thread.get_ident
 perf_counter = time.perf_counter
 perf_counter_ns = time.perf_counter_ns
 process_time_ns = time.process_time_ns
-thread_time_ns = time.thread_time_ns
+thread_time_ns = getattr(time, "thread_time_ns", time.process_time_ns)  # WebAssembly has one thread alone
 clock_gettime_ns = getattr(time, "clock_gettime_ns", None)
 wait_for_files = select.select
 sleep = time.sleep
@@ -28,6 +30,19 @@ start_new_thread = _thread.start_new_thread
 SimpleQueue = queue.SimpleQueue
 join = threading.Thread.join
 is_alive = threading.Thread.is_alive
+
+
+def can_switch() -> bool:
+    """Whether a greenlet can be switched to from here.
+
+    In a browser tab that takes a stack that can be suspended; one that begins with a message of the page, and not with
+    a callback of the event loop, cannot be.
+    """
+    if HAS_THREADS:
+        return True
+    from pyodide.ffi import can_run_sync
+
+    return bool(can_run_sync())
 
 
 def forget_own_thread() -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,6 +165,10 @@ class Run:
 
         return figure.saved(self._timeline())
 
+    def on_paper(self) -> bytes | None:
+        """What a stored notebook shows of the run: its PNG, or None without matplotlib, as in a browser tab."""
+        return self.png() if find_spec("matplotlib") is not None else None
+
     def svg(self) -> str:
         """The timeline as an SVG document, with the picture in words as its description."""
         return svg.paint(self._timeline(), self.describe(), self.source)
@@ -233,7 +238,7 @@ class Run:
 
         live = LiveTimeline()
         live.show(self.face() | {"log": ""})  # which whoever made the run shows, if anybody does
-        return live.bundle(self.png(), self.describe())
+        return live.bundle(self.on_paper(), self.describe())
 
 
 def check_ending(path: Path) -> None:

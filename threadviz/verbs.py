@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from . import real
 from .calls import call_text, check_scenario
+from .errors import NoRealThreads
 from .recording.one_run import record_once
 from .run import Run
 from .schedule import InOrder, Policy, Replay, Schedule, Shuffle
@@ -106,6 +108,8 @@ def record(scenario: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
 
     Raises
     ------
+    NoRealThreads
+        This Python cannot start any, as in a browser tab.
     AlreadyRunning
         Another run is going on.
     KeyboardInterrupt
@@ -127,6 +131,11 @@ def record(scenario: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Run:
     """
     check_scenario(scenario, "record", ())
     call = call_text(scenario, args, kwargs)
+    if not real.HAS_THREADS:
+        raise NoRealThreads(
+            "record needs real threads, and this Python has none, as in every browser tab: "
+            "simulate the program here, or record it in Python on a computer"
+        )
     with _run_kept(call):
         return Run(call, record_once(partial(scenario, *args, **kwargs)))
 

@@ -27,18 +27,18 @@ STATE = f"""() => {{
 }}"""
 
 
-def open_notebook(page, address):
+def open_notebook(page, address, patience=PATIENCE):
     page.goto(address)
-    page.wait_for_function(OPENED, timeout=PATIENCE)
+    page.wait_for_function(OPENED, timeout=patience)
 
 
-def run_all(page):
+def run_all(page, patience=PATIENCE):
     """Run every cell; what the notebook's own model says when the kernel has come to rest."""
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs') }")
     page.evaluate("() => { window.jupyterapp.commands.execute('runmenu:run-all') }")
     page.wait_for_function(
         f"() => {{ const state = ({STATE})(); return state.run === state.all && state.status === 'idle' }}",
-        timeout=PATIENCE,
+        timeout=patience,
     )
     page.wait_for_timeout(1000)
     return page.evaluate(STATE)

@@ -171,7 +171,7 @@ class Exploration:
     def on_paper(self) -> tuple[bytes | None, str]:
         """The same as a PNG, if there is a run to show, and in words."""
         run, graph = self.counterexample, self._small_graph
-        png = run.png() if run is not None else None
+        png = run.on_paper() if run is not None else None
         return (graph.under(png) if png is not None and graph is not None else png), self._words()
 
     def _words(self) -> str:

@@ -8,6 +8,7 @@ goes wrong.
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from ..interrupts import held_back
@@ -218,4 +219,4 @@ class ShownGraph:
 
         live = LiveTimeline()
         live.show({"svg": self.svg(), "words": self.describe(), "summary": "The picture in words"})
-        return live.bundle(self.png(), self.describe())
+        return live.bundle(self.png() if find_spec("matplotlib") is not None else None, self.describe())

@@ -51,7 +51,7 @@ class Verdict:
             return {"text/plain": repr(self)}, {}
         live = LiveTimeline()
         live.show(run.face() | {"log": ""}, self._said)
-        return live.bundle(run.png(), repr(self))
+        return live.bundle(run.on_paper(), repr(self))
 
 
 def check(

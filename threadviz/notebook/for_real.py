@@ -10,6 +10,7 @@ from typing import Any
 
 import ipywidgets
 
+from .. import real
 from ..picture.live import LiveTimeline, outcomes_html
 from ..run import Run
 
@@ -28,9 +29,9 @@ def handed_over(home: asyncio.AbstractEventLoop | None, call: Callable[[], objec
     """Whether `call` is left to `home`, the event loop of the cell that made the widget.
 
     JupyterLab may tell a widget what the learner does in a thread of its own (a subshell), while a cell runs, and
-    there no stop button ends a run.
+    there no stop button ends a run.  In a browser tab what the page tells comes where no run can be simulated.
     """
-    if home is None or home.is_closed() or home is running_loop():
+    if home is None or home.is_closed() or (home is running_loop() and real.can_switch()):
         return False
     home.call_soon_threadsafe(call)
     return True

@@ -236,7 +236,7 @@ class Interaction(ipywidgets.VBox):  # type: ignore[misc]
         text = run.describe() + (f"\n{_log_text(run)}" if run.log else "")
         if self._goal is not None:
             text = f"Goal: {self._goal[0]}\n{text}"
-        return self._live.bundle(run.png(), text, self)
+        return self._live.bundle(run.on_paper(), text, self)
 
 
 def _align(controls: list[ipywidgets.DOMWidget]) -> None:

@@ -335,5 +335,5 @@ class Prediction(ipywidgets.VBox):  # type: ignore[misc]
         if self._found is not None:
             png, words = self._found.on_paper()
         elif self.run is not None:
-            png, words = self.run.png(), self.run.describe()
+            png, words = self.run.on_paper(), self.run.describe()
         return self._live.bundle(png, "\n".join(filter(None, [*lines, self.said, words])), self)

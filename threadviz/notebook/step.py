@@ -17,6 +17,7 @@ from ..exploration.exploration import explore
 from ..exploration.walk import Walk
 from ..picture.live import LiveTimeline
 from ..run import Run
+from .for_real import handed_over, running_loop
 from .goals import Goal, check_goal, reaches
 from .learner_progress import note
 
@@ -79,6 +80,7 @@ class Stepper(ipywidgets.VBox):  # type: ignore[misc]
         self._walk = Walk(call, program)
         self._said = ""
         self._panel = _Panel()
+        self._home = running_loop()
         self._panel.on_msg(self._pressed)
         self._live = LiveTimeline()
         super().__init__([self._panel, self._live])
@@ -150,6 +152,8 @@ class Stepper(ipywidgets.VBox):  # type: ignore[misc]
         return 0
 
     def _pressed(self, _widget: object, message: dict[str, Any], _buffers: object) -> None:
+        if handed_over(self._home, partial(self._pressed, _widget, message, _buffers)):
+            return
         try:
             match message:
                 case {"choose": int(number), "line": bool(whole_line)}:
@@ -218,4 +222,4 @@ class Stepper(ipywidgets.VBox):  # type: ignore[misc]
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         told = [self._goal[0]] if self._goal is not None else []
         told += [f"{stand.name} {stand.tells}" for stand in self._walk.state.stands]
-        return self._live.bundle(self.run.png(), "\n".join(told), self)
+        return self._live.bundle(self.run.on_paper(), "\n".join(told), self)

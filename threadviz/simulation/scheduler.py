@@ -93,7 +93,8 @@ Tied = tuple[Any, Any, Any]  # a trace function, a profile function, and a runni
 
 def _tied() -> Tied:
     """What CPython ties to the OS thread, and each simulated thread has for itself."""
-    loops: Any = sys.modules.get("asyncio.events")
+    # In a browser tab greenlets themselves are tasks of the tab's own loop, which must stay the running one.
+    loops: Any = sys.modules.get("asyncio.events") if real.HAS_THREADS else None
     return sys.gettrace(), sys.getprofile(), loops and loops._get_running_loop()
 
 

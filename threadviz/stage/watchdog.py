@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from .. import real
 from ..errors import StopRun
 from ..learner.code import KIND, OWN, is_learners
+from .jumps import Jumps
 
 _setitimer = getattr(signal, "setitimer", None)  # kept, as a run refuses the learner's own use; Windows has none
 
@@ -48,7 +49,8 @@ class Watchdog:
     """Looks several times a second whether a run makes progress, and ends one that has made none for five.
 
     In the main thread it stands on the interval timer and on SIGINT, which reach code that is blocked in C, too.
-    Elsewhere (and where there is no interval timer) it is an OS thread of its own, which ends with the run.
+    Elsewhere (and where there is no interval timer) it is an OS thread of its own, which ends with the run; where
+    no thread can be started either, as in WebAssembly, it looks from within the learner's loops.
     """
 
     def __init__(self, watched: Watched) -> None:
@@ -62,6 +64,7 @@ class Watchdog:
         self._timer = False
         self._before = (0.0, 0.0)  # seconds: the interval timer as it was
         self._why = "interrupted"
+        self._jumps = Jumps(PATIENCE / LOOKS, self._look_from_inside)
 
     def __enter__(self) -> "Watchdog":
         if real.get_ident() != real.main_thread().ident:
@@ -73,11 +76,14 @@ class Watchdog:
             self._handlers[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._alarm)
             self._began = real.perf_counter()
             self._before = _setitimer(signal.ITIMER_REAL, PATIENCE / LOOKS, PATIENCE / LOOKS)
-        else:
+        elif real.HAS_THREADS:
             self._start_thread()
+        else:
+            self._jumps.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._jumps.__exit__()
         if self._timer and _setitimer is not None:
             _setitimer(signal.ITIMER_REAL, 0)
         for number, handler in reversed(self._handlers.items()):  # SIGINT last: from then on it may raise in here
@@ -96,6 +102,10 @@ class Watchdog:
     def _alarm(self, _number: int, frame: FrameType | None) -> None:
         if self._is_stuck(frame) and _setitimer is not None:
             _setitimer(signal.ITIMER_REAL, PERSIST, PERSIST)
+            self._runs.stop("stuck", frame)
+
+    def _look_from_inside(self, frame: FrameType | None) -> None:
+        if self._is_stuck(frame):
             self._runs.stop("stuck", frame)
 
     def _is_stuck(self, frame: FrameType | None) -> bool:
