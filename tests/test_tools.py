@@ -78,8 +78,8 @@ def test_progress_bar_of_an_exploration_leaves_nothing_in_a_notebook(write, monk
     source = """
 import threading
 import threadviz as tv
-from threadviz.exploration import progress
-progress.PATIENCE = 0
+from threadviz.exploration import progress_bar
+progress_bar.PATIENCE = 0
 def scenario():
     numbers = {"count": 0}
     def add():
