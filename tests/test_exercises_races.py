@@ -399,7 +399,7 @@ def test_some_setting_of_the_panel_reaches_its_goal(chapter, scenario, arguments
     [
         ("06", "program-prediction", 1),
         ("06", "busy-prediction", 5),
-        ("06", "rare-prediction", 1),
+        ("06", "rare-prediction", 20),
         ("06", "kinds-prediction", ["paid", "sent"]),
         ("06", "quick-1", 3),
         ("06", "quick-2", 3),
