@@ -14,6 +14,7 @@ from .test_exercises_explored import names_of
 CHAPTERS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 WORDS, CELLS, PREDICTIONS = 2000, 45, 8
 WORDS_OF_A_CELL, LINES_OF_CODE, LINES_PRINTED = 160, 40, 40
+WIDTH = 102  # characters
 WORDS_BEFORE_A_PICTURE = 300
 MINUTES = 45
 # Chapter 16 is fifteen programs of three cells each, from which a learner chooses.
@@ -88,6 +89,8 @@ def test_chapter_is_short(chapter):
     assert long == {}, "one idea a cell"
     long = {cell.id: n for cell in chapter.seen if (n := len(cell.source.splitlines())) > LINES_OF_CODE}
     assert long == {}, "such a cell is collapsed, or two cells"
+    wide = {cell.id: line for cell in chapter.seen for line in cell.source.splitlines() if len(line) > WIDTH}
+    assert wide == {}, "a page of 1280 pixels would have to be scrolled sideways"
 
 
 def test_picture_comes_first(chapter):

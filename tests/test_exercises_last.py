@@ -204,7 +204,7 @@ def test_other_ways_to_mend_a_script_pass(found, name, finding):
         (
             "parcels",
             ("computes", 8, "        while boxes[0] > 1:"),
-            "it returns ['two boxes', 'two boxes', 'two boxes'], ",
+            "it returns ['two boxes', 'two boxes', 'two boxes'] where",
         ),
         ("parcels", ("computes", 9, "            boxes[0] -= 7"), "is expected"),
         # cheating: the expected value is written down
