@@ -211,10 +211,11 @@ def test_keys_mean_what_they_meant_once_more_turns_out_to_be_shared():
     assert len(walk.choices) == len(keys) and not any("orders" in name for name, _ in walk.state.places)
     stepper.choose("Ann")  # changes what Bob changed in his first step, which nobody knew to be shared
     assert len(walk._shared) > known and len(walk.choices) > len(keys) + 1
-    assert dict(walk.state.places) == {"seen['bob']": "2", "seen['ann']": "2", "orders[0]": "11"}
-    assert tells(stepper)["Bob"] == before["Bob"].replace("1", "2")
-    while tells(stepper).get("Ann", "").partition(" ")[0] != "writes":
-        stepper.undo()
+    # the steps before it are led to where they came then; this one stops before what is a step of its own from now on
+    assert dict(walk.state.places) == {"seen['bob']": "2", "seen['ann']": "2", "orders[0]": "1"}
+    assert tells(stepper)["Bob"] == before["Bob"].replace("1", "2") and tells(stepper)["Ann"].startswith("reads orders[0]")
+    while tells(stepper)["Ann"].partition(" ")[0] != "writes":
+        stepper.choose("Ann")
     assert tells(stepper)["Ann"] == "writes orders[0], which is 1"
     stepper.reset()  # to the first choice there is, which now comes earlier
     assert walk.choices == [] and tells(stepper)["Bob"] == "reads orders[0], which is 0"

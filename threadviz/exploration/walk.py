@@ -144,8 +144,8 @@ class Walk:
 class _Led:
     """A policy that makes the choices it was given, looks where every thread stands then, and wants no more.
 
-    Choices that were made when less was known to be shared are made as if it still were: a thread goes on until it
-    stands where it stood then.
+    Choices that were made when less was known to be shared are made as if it still were: before each of them a thread
+    goes on until it stands where it stood then.  After the last one it stands before the first point that is new.
     """
 
     preempts = False
@@ -177,12 +177,12 @@ class _Led:
 
     def _index(self, threads: Sequence[Any]) -> int | None:
         """Whose step is next, or None after the last one."""
+        if self._used == len(self._choices):
+            return None
         if self._known is not None:
             for index, each in enumerate(threads):
                 if _is_new(each, self._known):
                     return index
-        if self._used == len(self._choices):
-            return None
         wanted, self._used = self._choices[self._used], self._used + 1
         for index, each in enumerate(threads):
             if each.number == wanted:
