@@ -213,7 +213,8 @@ def test_keys_mean_what_they_meant_once_more_turns_out_to_be_shared():
     assert len(walk._shared) > known and len(walk.choices) > len(keys) + 1
     # the steps before it are led to where they came then; this one stops before what is a step of its own from now on
     assert dict(walk.state.places) == {"seen['bob']": "2", "seen['ann']": "2", "orders[0]": "1"}
-    assert tells(stepper)["Bob"] == before["Bob"].replace("1", "2") and tells(stepper)["Ann"].startswith("reads orders[0]")
+    assert tells(stepper)["Bob"] == before["Bob"].replace("1", "2")
+    assert tells(stepper)["Ann"].startswith("reads orders[0]")
     while tells(stepper)["Ann"].partition(" ")[0] != "writes":
         stepper.choose("Ann")
     assert tells(stepper)["Ann"] == "writes orders[0], which is 1"
