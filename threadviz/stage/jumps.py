@@ -26,7 +26,7 @@ class Jumps:
         self._due = 0.0
         self._tool: int | None = None
 
-    def __enter__(self) -> None:
+    def begin(self) -> None:
         if _watching is not None:
             self._tool = next((each for each in _FREE if _watching.get_tool(each) is None), None)
         if self._tool is None:  # a debugger and a profiler are at work: whoever runs them can stop a run by hand
@@ -36,11 +36,13 @@ class Jumps:
         _watching.register_callback(self._tool, _watching.events.JUMP, self._jumped)
         _watching.set_events(self._tool, _watching.events.JUMP)
 
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
+        """Hear of no more jumps; nothing where it has not begun."""
         if self._tool is not None:
             _watching.set_events(self._tool, _watching.events.NO_EVENTS)
             _watching.register_callback(self._tool, _watching.events.JUMP, None)
             _watching.free_tool_id(self._tool)
+            self._tool = None
             _watching.restart_events()  # what this run has no more wanted to hear of, the next one may
 
     def _jumped(self, code: CodeType, offset: int, to: int) -> Any:

@@ -79,11 +79,11 @@ class Watchdog:
         elif real.HAS_THREADS:
             self._start_thread()
         else:
-            self._jumps.__enter__()
+            self._jumps.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._jumps.__exit__()
+        self._jumps.end()
         if self._timer and _setitimer is not None:
             _setitimer(signal.ITIMER_REAL, 0)
         for number, handler in reversed(self._handlers.items()):  # SIGINT last: from then on it may raise in here
