@@ -40,7 +40,7 @@ ADDED = {
 NOT_PINNED = {"greenlet-pyodide": "0.1.0"}  # as it is of use in a browser only
 ALSO = ["micropip", "jedi", "packaging"]  # what JupyterLite's kernel asks for by itself
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
-EPOCH = "1577836800"  # 2020-01-01: the day that files in wheels and archives are from, as of none they are really
+EPOCH = "1577836800"  # 2020-01-01, for every file: with the day of the build in them no two sites would be the same
 PORTABLE = ["--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none"]
 
 

@@ -260,11 +260,10 @@ def _overtaken(trace: Trace) -> Iterator[Fault]:
         ]
         if len(taken) >= _OVERTAKEN:
             others = list(dict.fromkeys(who(trace, i) for i in taken))
-            them = f"{others[0]} took it" if len(others) == 1 else f"{' and '.join(others)} took it"
             yield Fault(
                 "time-out",
                 f"{who(trace, index)} gave up waiting for {clean(lock)}{at_line(event.line)} after its time-out; "
-                f"{them} {_times(len(taken))} meanwhile",
+                f"{' and '.join(others)} took it {_times(len(taken))} meanwhile",
                 (*taken, index),
                 sure=False,
             )
