@@ -803,6 +803,27 @@ def test_finalizer_in_a_thread_of_ours_that_asks_who_it_is_leaves_no_thread_behi
     assert threading.enumerate() == before
 
 
+def test_finalizer_in_the_last_steps_of_a_thread_leaves_no_thread_behind():
+    class Ring:
+        def __init__(self):
+            self.ring = self
+
+        def __del__(self):
+            threading.current_thread()
+
+    def scenario():
+        programs.run_all(*(threading.Thread(target=Ring, name="maker") for _ in range(6)))
+
+    often, before = gc.get_threshold(), threading.enumerate()
+    gc.set_threshold(1)
+    try:
+        for _ in range(60):
+            tv.record(scenario)
+            assert threading.enumerate() == before
+    finally:
+        gc.set_threshold(*often)
+
+
 def test_many_threads_that_start_threads_are_ended_without_an_error():
     def program():
         def start(depth):

@@ -267,6 +267,7 @@ class Recorder(Engine):
                 track.end = self.note("end")
                 self.tracks.pop(ident, None)
                 track.gone = True
+                real.forget_own_thread()  # which `bootstrap` has done, but the notes since may have run a finalizer
 
         patches.attribute(threading.Thread, "_bootstrap_inner", bootstrap_inner)
 
