@@ -138,7 +138,7 @@ IDEAS = {
     "after its first exception map only stops": {"05/map-answer": ["from then on it only stops"]},
     "cancel and time-outs stop no call that has begun": {
         "05/cancel-answer": ["Nothing can stop a thread"],
-        "05/timeout-real": ["The timeout ends the *waiting*"],
+        "05/timeout-real": ["The time-out ends the *waiting*"],
     },
     "thread-locals are not fresh for each task": {
         "04/errands-local": ["a worker is used again", "beginning of every task"]
