@@ -83,7 +83,7 @@ class AlwaysRight(float):
 )
 def test_sleep_that_is_no_number_of_seconds_is_refused_in_a_sentence(check_sleep, capsys, sleep):
     assert check_sleep(sleep) is None
-    assert capsys.readouterr().out.startswith("Not yet. my_sleep is to be a number of seconds")
+    assert capsys.readouterr().out.startswith("Not yet. my_sleep should be a number of seconds")
 
 
 def test_sleep_is_tried_in_an_order_of_the_check_s_own():
@@ -248,7 +248,7 @@ def test_fetch_all_that_only_looks_like_downloading_is_refused_by_the_real_serve
 
     pages["check_fetch_all"](fetch_all)
     out = capsys.readouterr().out
-    assert out.startswith("Not yet. The server was to be asked for ['cinema', 'news', 'sports'], and was asked for []")
+    assert out.startswith("Not yet. The server should have been asked for ['cinema', 'news', 'sports'], and was asked for []")
 
 
 def test_fetch_all_that_fails_on_real_pages_is_refused_in_a_sentence(pages, capsys):

@@ -436,7 +436,7 @@ def raises_where_all_fail(ask, servers):
         (takes_the_first_of_all, "quickest itself raises OSError: no answer from Oslo"),
         (gives_up_at_the_first_error, "It returns None, and 'file from Lima' is right"),
         (one_after_the_other, "It returns 'file from Rome', and 'file from Oslo' is right"),
-        (knows_the_best_server, "Each server is to be asked once"),
+        (knows_the_best_server, "Each server should be asked once"),
         (looks_again_and_again, "MainThread sleeps"),
         (reads_the_answer_without_asking, "MainThread sleeps"),
         (raises_where_all_fail, "quickest itself raises OSError: no answer from Rome"),

@@ -89,7 +89,7 @@ def rules(names):
         ("lets_it_run", "It uses race."),
         ("lets_it_be_simulated", "Work it out instead"),
         ("lets_it_run_elsewhere", "starts threads or sleeps"),
-        ("not_a_function", "is to be a function, and it is 3"),
+        ("not_a_function", "should be a function, and it is 3"),
         ("rounds_by_sleeping", "starts threads or sleeps"),
         ("of_one", "ends like this: raises TypeError"),
     ],
@@ -143,7 +143,7 @@ def test_answers_may_be_tuples_single_values_and_functions(races, capsys):
         (VALUES, list(VALUES), "two_readers has no data race"),
         (VALUES, [*DATA_RACES, "two_guarded_changes"], "two_guarded_changes has no data race"),
         (VALUES, ["two_changes"], "early_look has a data race"),
-        (VALUES, ["two_change"], "'two_change' is none of the programs"),
+        (VALUES, ["two_change"], "'two_change' is not one of the programs"),
         (VALUES, "two_changes", "early_look has a data race"),
     ],
 )

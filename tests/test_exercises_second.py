@@ -531,7 +531,7 @@ def test_right_thermometers_pass(joining, capsys, answer):
         (MainSaysGoodbye, "goodbye from another thread"),
         (ThirdSaysGoodbye, "goodbye from another thread"),
         (SaysItTwice, "says goodbye at [2.53, 2.53] s"),
-        (DoesNotJoin, "What comes is"),
+        (DoesNotJoin, "The order of events is"),
         (JoinsForATenth, "says goodbye at [2.63] s"),
         (SharesAFlag, "made outside"),
         (OverwritesAFlag, "The cellar is asked to stop at 4.27 s, and says goodbye at [2.53] s."),
