@@ -248,7 +248,8 @@ def test_fetch_all_that_only_looks_like_downloading_is_refused_by_the_real_serve
 
     pages["check_fetch_all"](fetch_all)
     out = capsys.readouterr().out
-    assert out.startswith("Not yet. The server should have been asked for ['cinema', 'news', 'sports'], and was asked for []")
+    asked = "Not yet. The server should have been asked for ['cinema', 'news', 'sports'], and was asked for []"
+    assert out.startswith(asked)
 
 
 def test_fetch_all_that_fails_on_real_pages_is_refused_in_a_sentence(pages, capsys):
