@@ -151,6 +151,14 @@ def test_slider_values_come_without_the_noise_of_their_steps():
     assert "sleep=0.3)" in ui.run.title
 
 
+@pytest.mark.parametrize(("step", "shown"), [(0.5, ".2f"), (0.05, ".2f"), (0.005, ".3f"), (0.00025, ".5f")])
+def test_slider_shows_as_many_decimals_as_its_step_has(step, shown):
+    def scenario(sleep=0.0):
+        time.sleep(sleep)
+
+    assert tv.interact(scenario, sleep=(0.0, 20 * step, step)).controls["sleep"].readout_format == shown
+
+
 def test_parameter_may_be_called_scenario_and_a_value_may_be_fixed():
     def program(scenario=1, times=2):
         return scenario, times

@@ -94,6 +94,10 @@ def _control(name: str, key: str, abbreviation: Any, default: Any) -> ipywidgets
         raise ValueError(f"{abbreviation!r} cannot be a control for {key!r} of {name}(); write (min, max) or a list")
     if isinstance(control, ipywidgets.DOMWidget):
         control.description = control.description or key
+    if isinstance(control, ipywidgets.FloatSlider) and isinstance(abbreviation, tuple):
+        # With two decimals, which it has by itself, 0.005 and 0.01 would read the same.
+        decimals = f"{control.step or 0:.6f}".rstrip("0").partition(".")[2]
+        control.readout_format = f".{max(2, len(decimals))}f"
     return control
 
 
