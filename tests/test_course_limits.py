@@ -17,6 +17,8 @@ WORDS_OF_A_CELL, LINES_OF_CODE, LINES_PRINTED = 160, 40, 40
 WIDTH = 102  # characters
 WORDS_BEFORE_A_PICTURE = 300
 MINUTES = 45
+# First-time readers took so long for these three, which say so and where to take a break.
+MINUTES_OF = {"10": 55, "12": 55, "13": 55}
 # Chapter 16 is fifteen programs of three cells each, from which a learner chooses.
 CELLS_OF = {"16": 63}
 SECONDS_A_LINE, SECONDS_A_PREDICTION, SECONDS_A_PANEL, MINUTES_AN_EXERCISE, WORDS_A_MINUTE = 5, 40, 90, 8, 180
@@ -114,7 +116,8 @@ def test_time_is_honest(chapter):
         + sum(len(chapter.calls(name)) for name in ("interact", "step")) * SECONDS_A_PANEL / 60
         + len(re.findall(r"^## Exercise", chapter.words, re.MULTILINE)) * MINUTES_AN_EXERCISE
     )
-    assert told is not None and int(told[1]) <= MINUTES
+    assert told is not None and int(told[1]) <= MINUTES_OF.get(chapter.number, MINUTES)
+    assert int(told[1]) <= MINUTES or "a good place for a break" in chapter.cells[0].source
     assert 0.8 * minutes <= int(told[1]) <= 1.4 * minutes, round(minutes)
 
 
