@@ -19,7 +19,7 @@ unexport JPY_SESSION_NAME
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env lab test test-all test-unit test-whole test-notebooks test-pythons test-browser notebooks site lint pins
+.PHONY: help env lab test test-all test-unit test-whole test-notebooks test-pythons test-browser notebooks site book lint pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ notebooks: env ## Link the chapters, run every notebook again and store its outp
 
 site: env ## Build the course for a browser tab, as static files in build/site
 	$(BIN)/python tools/build_site.py
+
+book: env ## Build the course as pages to read without a kernel, in build/book
+	$(BIN)/python tools/build_book.py
 
 lint: env ## Check style, format and types
 	$(BIN)/ruff check .

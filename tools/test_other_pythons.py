@@ -16,7 +16,7 @@ from uv import find_uv_bin
 ROOT = Path(__file__).resolve().parents[1]
 INPUTS = [ROOT / "requirements.txt", ROOT / "pyproject.toml"]
 # These test the checkout or a browser, which are the same under every Python.
-NOT_THE_PACKAGE = ["browser", "test_setup.py", "test_tools.py"]
+NOT_THE_PACKAGE = ["browser", "test_book.py", "test_setup.py", "test_tools.py"]
 
 
 def supported() -> list[str]:
