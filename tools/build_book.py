@@ -20,7 +20,10 @@ BOOK = ROOT / "build" / "book"
 TAB = "../site/lab/index.html?path="  # from a page of the book
 CONTENTS = "\n\n```{toctree}\n:hidden:\n:glob:\n\n[0-9]*\nglossary\n```\n"
 # The longest line of a chapter's code fits where there is room; what a cell has printed is wrapped on a phone.
-STYLE = "@media (max-width: 82em), (min-width: 89em) { .content { width: 52em } } .cell_output pre { white-space: pre-wrap }"
+STYLE = """
+@media (max-width: 82em), (min-width: 89em) { .content { width: 52em } }
+.cell_output pre { white-space: pre-wrap }
+"""
 SETTINGS = {
     "project": "Threads in Python",
     "copyright": "the threadviz contributors",
