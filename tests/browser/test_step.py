@@ -62,36 +62,36 @@ def test_played_to_its_failing_end_with_the_mouse_and_undone(panel):
     ann, bob = (button_of(panel, name) for name in ("Ann", "Bob"))
     assert "reads Account.balance, which is 0 (line 9)" in ann.text_content()
     assert button_of(panel, "MainThread").is_disabled()
-    for steps, button in enumerate((ann, bob, ann, bob), 2):
+    for steps, button in enumerate((ann, bob, ann, bob), 1):
         button.click()
-        wait_for(panel, f"{steps} steps so far")
+        wait_for(panel, f"{steps} step{'s' * (steps > 1)} so far")
     screenshot(panel.page, "step_light")
     button_of(panel, "MainThread").click()
     wait_for(panel, "the end: 10 – reached!")
     panel.locator("button", has_text="undo").click()
-    wait_for(panel, "5 steps so far")
+    wait_for(panel, "4 steps so far")
     panel.locator("button", has_text="begin anew").click()
-    wait_for(panel, "1 steps so far")
+    wait_for(panel, "Who goes first?")
     panel.locator("button", has_text="show me").click()
     wait_for(panel, "the end: 10 – reached!")
 
 
 def test_played_to_its_failing_end_with_the_keyboard_alone(panel):
     panel.focus()
-    for steps, key in enumerate("1212", 2):
+    for steps, key in enumerate("1212", 1):
         panel.page.keyboard.press(key)
-        wait_for(panel, f"{steps} steps so far")
+        wait_for(panel, f"{steps} step{'s' * (steps > 1)} so far")
     panel.page.keyboard.press("0")
     wait_for(panel, "reached!")
     panel.page.keyboard.press("Backspace")
-    wait_for(panel, "5 steps so far")
+    wait_for(panel, "4 steps so far")
     assert panel.page.locator(".jp-Cell").count() == 1  # no key went to the notebook
 
 
 def test_whole_lines_are_taken_where_that_is_wanted(panel):
     panel.locator("label", has_text="a line at a time").click()
     button_of(panel, "Bob").click()
-    wait_for(panel, "2 steps so far")
+    wait_for(panel, "1 step so far")
     here = panel.locator(".tv-here", has_text="Bob")
     assert "self.balance = balance + amount" in here.text_content()
 
@@ -100,7 +100,7 @@ def test_whole_lines_are_taken_where_that_is_wanted(panel):
 def test_nothing_stands_in_anybodys_way(panel, theme):
     set_theme(panel.page, theme)
     button_of(panel, "Ann").click()
-    wait_for(panel, "2 steps so far")
+    wait_for(panel, "1 step so far")
     screenshot(panel.page, f"step_{theme.lower()}")
     found = Axe().run(panel.page, context=".jp-OutputArea-output")
     assert json.dumps([each["id"] for each in found.response["violations"]]) == "[]"

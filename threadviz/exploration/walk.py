@@ -73,8 +73,13 @@ class Walk:
             self._go(self.choices[:-1], self._known())
 
     @property
+    def steps(self) -> int:
+        """How many steps somebody has chosen."""
+        return len(self.choices) - len(self._first)
+
+    @property
     def can_undo(self) -> bool:
-        return len(self.choices) > len(self._first)
+        return self.steps > 0
 
     def reset(self) -> None:
         """Go back to where there is the first choice."""

@@ -51,7 +51,7 @@ function render({ model, el }) {
       button("undo", () => press("undo"), !state.can_undo), button("begin anew", () => press("reset"), !state.can_undo),
       button("show me", () => press("show")), node("label", {}, line, " a line at a time"));
     [...tools.querySelectorAll("button")].forEach((each) => { each.dataset.key = each.textContent; });
-    said.textContent = state.said || (state.steps ? `${state.steps} steps so far: who goes on?` : "Who goes first?");
+    said.textContent = state.said || (state.steps ? `${state.steps} step${state.steps > 1 ? "s" : ""} so far: who goes on?` : "Who goes first?");
     said.classList.toggle("tv-reached", state.reached);
     code.replaceChildren(...state.code.map((each) => node("pre", {}, ...each.lines.map(([number, text, names]) =>
       node("div", { className: names.length ? "tv-here" : "" }, `${String(number).padStart(4)}  ${text}`,

@@ -171,7 +171,6 @@ class Stepper(ipywidgets.VBox):  # type: ignore[misc]
 
     def _show(self, said: str = "") -> None:
         state = self._walk.state
-        steps = len(self._walk.choices)
         if not said and state.is_over:
             said = f"the end: {state.run.outcome}"
             if self._goal is not None:
@@ -185,7 +184,7 @@ class Stepper(ipywidgets.VBox):  # type: ignore[misc]
             "said": said,
             "over": state.is_over,
             "reached": self.reached,
-            "steps": steps,
+            "steps": self._walk.steps,
             "can_undo": self._walk.can_undo,
             "threads": [
                 {

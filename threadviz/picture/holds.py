@@ -16,6 +16,7 @@ LEAST = 3.0  # pixels of a stripe
 ASIDE = 12.0  # from the end of a stripe to its name, at most
 DOT, APART = 2.0, 7.0  # what is held again and again for moments, and seldom all in all, is a row of dots
 SELDOM, OFTEN = 0.35, 8
+SHORT = 90.0  # pixels of a lock's name where there is little room
 
 
 class Holding(NamedTuple):
@@ -181,4 +182,7 @@ def _told_as(piece: Stripe, before: tuple[str, ...]) -> Iterator[str]:
     if before and len(new) + len(before) == len(locks):
         yield printable(f"and {', '.join(new)}")
     if len(locks) == 1:
-        yield f"holds {fit(printable(locks[0]), 90, SMALL) or '…'}"
+        name = printable(locks[0])
+        while width(name, SMALL) > SHORT and "." in name:  # of `pipeline.may_get` the end tells most
+            name = name.partition(".")[2]
+        yield f"holds {fit(name, SHORT, SMALL) or '…'}"
