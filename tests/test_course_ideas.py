@@ -249,15 +249,15 @@ IDEAS = {
         "12/late-answer": ["An event has a memory", "**lost wake-up**"],
         "12/fact-run": ["while not is_open", "every interleaving is as expected"],
     },
-    "a semaphore lets so many in, a barrier waits for so many": {
+    "a semaphore admits a fixed number, a barrier waits for a fixed number": {
         "12/room-intro": ["**semaphore**", "two permits"],
-        "12/tour-intro": ["**barrier**", "blocks until so many threads wait"],
+        "12/tour-intro": ["**barrier**", "blocks until that many threads are waiting"],
     },
     "a timer calls later, and a thread-local is each thread's own": {
         "12/timer-intro": ["`threading.Timer(seconds, function)`", "`threading.local()`"],
     },
     "only Python code is exclusive, and only with a GIL": {
-        "13/gil-answer": ["What is exclusive is running Python code", "Two threads that wait do so at the same time"],
+        "13/gil-answer": ["Only running Python code is exclusive", "Two threads that wait do so at the same time"],
         "13/panel-answer": ["C code that lets the GIL go does gain"],
         "13/panel-intro": ["**free-threaded**", "a single thread is slower there"],
         "13/freeze-answer": ["calls back into Python"],
