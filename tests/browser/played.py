@@ -1,0 +1,44 @@
+"""What a learner does in each chapter, where it cannot be found out from the chapter itself.
+
+By cell: the settings with which a panel's goal is reached, by the names of its controls; or the keys that lead a
+`tv.step` to its goal.  When they have been pressed, whoever is first goes on until the end.
+"""
+
+Settings = dict[str, float | str | bool]
+
+FIRST: dict[str, dict[str, Settings | str]] = {
+    "00_start_here": {"slider": {"sleep": 4.0}},
+    "01_starting_a_thread": {
+        "workers-panel": {"workers": 8, "sleep": 2.5},
+        "run-panel": {"call": "run", "number": 5},
+        "break-panel": {"slip": "with_parentheses"},
+    },
+    "02_daemon_threads": {"panel": {"work": 0.3, "main": 0.6, "daemon": True}},
+    "03_joining_threads": {
+        "many-panel": {"files": 4, "seconds": 0.5, "first_join": "the slowest"},
+        "timeout-panel": {"film": 0.4, "patience": 0.4, "seed": 4},
+    },
+    "04_thread_pools": {
+        "workers-run": {"workers": 5, "tasks": 10, "sleep": 1.0},
+        "errands-run": {"pause": "0.75"},
+    },
+    "05_futures_and_errors": {
+        "surface-run": {"failing": 4, "ask": True},
+        "timeout-run": {"timeout": 0.1, "seconds": 0.4},
+    },
+    "06_race_conditions": {
+        "busy-interact": {"workers": 3, "updates": 8, "disk": 0.2},
+        "order-step": "1212",
+        "hasty-interact": {"workers": 3, "updates": 12, "seed": 2},
+    },
+    "07_any_time": {
+        "step": "1212",
+        "step-three": "123123",
+        "exercise-1-step": "122221211112",
+        "lowest-panel": {"gates": 2, "people": "3", "seed": 1},
+    },
+}
+LATER: dict[str, dict[str, Settings | str]] = {
+    "09_deadlocks": {},
+    "12_waiting_for_each_other": {},
+}
