@@ -123,6 +123,36 @@ def test_exercise_is_named_by_the_cell_that_checks_it_however_many_scenarios_it_
     assert tv.progress().chapters == {"08_locks": {"exercises": {"exercise-2": True, "my_own": False, "votes": False}}}
 
 
+def test_verdict_prints_its_words_and_counts_for_the_exercise_of_its_cell(learner, shell, capsys):
+    def check_rule(answer):
+        tv.verdict(answer == 2, "Solved." if answer == 2 else "Not yet.")
+
+    shell.kernel = SimpleNamespace(get_parent=lambda: {"metadata": {"cellId": "exercise-1-check"}})
+    for shell.execution_count, answer in enumerate((1, 2, 3)):
+        check_rule(answer)
+        assert tv.progress().chapters == {"08_locks": {"exercises": {"exercise-1": answer > 1}}}  # it stays so
+    assert capsys.readouterr().out == "Not yet.\nSolved.\nNot yet.\n"
+    shell.kernel = None  # where nobody says which cell it is
+    shell.execution_count = 3
+    check_rule(1)
+    shell.user_ns["In"] = ["# Solution.\ncheck_rule(2)"]
+    check_rule(2)
+    assert tv.progress().chapters == {"08_locks": {"exercises": {"exercise-1": True, "check_rule": False}}}
+
+
+@pytest.mark.parametrize(
+    ("passed", "words", "why"),
+    [
+        (1, "Solved.", "passed must be True or False, not 1"),
+        (True, None, "words must be a text, not None"),
+    ],
+)
+def test_verdict_that_is_none_is_refused(learner, passed, words, why):
+    with refused(TypeError, why):
+        tv.verdict(passed, words)
+    assert not learner.exists()
+
+
 @pytest.mark.parametrize("parent", [{}, {"metadata": None}, {"metadata": {"cellId": None}}, None])
 def test_cell_without_an_id_is_no_trouble(shell, parent):
     shell.kernel = SimpleNamespace(get_parent=lambda: parent)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .exploration.exploration import Exploration, explore
     from .notebook.check import Verdict, check
     from .notebook.interact import interact
-    from .notebook.learner_progress import progress
+    from .notebook.learner_progress import progress, verdict
     from .notebook.magics import load_ipython_extension
     from .notebook.predict import predict
     from .notebook.step import step
@@ -55,6 +55,7 @@ __all__ = [
     "record",
     "simulate",
     "step",
+    "verdict",
     "work",
 ]
 
@@ -68,6 +69,7 @@ _LATER = {
     "step": ".notebook.step",
     "predict": ".notebook.predict",
     "progress": ".notebook.learner_progress",
+    "verdict": ".notebook.learner_progress",
     "interact": ".notebook.interact",
     "load_ipython_extension": ".notebook.magics",
 }

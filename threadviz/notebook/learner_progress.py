@@ -6,6 +6,7 @@ that are run by a program.  Nothing is sent anywhere.  Deleting the file starts 
 
 import errno
 import html
+import inspect
 import json
 import os
 import time
@@ -109,6 +110,43 @@ def progress() -> Progress:
     else:
         kept = "kept where the notebook is open in JupyterLab" if path is None else f"as in {path}"
     return Progress(chapters, kept)
+
+
+def verdict(passed: bool, words: str) -> None:
+    """Print the verdict on an exercise, and note whether it is passed, where nothing is to be explored by `check`.
+
+    The exercise is named as for `check`: by the chapter's cell that checks it, `exercise-1` in a cell with the id
+    `exercise-1-check`, or else by the function that calls this.
+
+    Parameters
+    ----------
+    passed : bool
+        Whether the answer is right.  Once passed an exercise stays so.
+    words : str
+        What the learner is told.
+
+    Raises
+    ------
+    TypeError
+        Where `passed` is neither True nor False, or `words` is no text.
+
+    Examples
+    --------
+    >>> def check_seconds(seconds):
+    ...     if seconds != 3:
+    ...         return verdict(False, f"Not yet. The program does not last {seconds} s.")
+    ...     return verdict(True, "Solved. The longest thread decides.")
+    >>> check_seconds(6)
+    Not yet. The program does not last 6 s.
+    """
+    if not isinstance(passed, bool):
+        raise TypeError(f"passed must be True or False, not {passed!r}")
+    if not isinstance(words, str):
+        raise TypeError(f"words must be a text, not {words!r}")
+    print(words)
+    frame = inspect.currentframe()
+    caller = frame.f_back if frame is not None else None
+    tried(caller.f_code.co_name if caller is not None else "exercise", passed)
 
 
 def note(kind: Kind, what: str, well: bool) -> None:
