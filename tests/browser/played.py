@@ -33,7 +33,7 @@ FIRST: dict[str, dict[str, Settings | str]] = {
     },
     "07_any_time": {
         "step": "1212",
-        "step-three": "123123",
+        "step-three": "112233",
         "exercise-1-step": "122221211112",
         "lowest-panel": {"gates": 2, "people": "3", "seed": 1},
     },
