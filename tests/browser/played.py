@@ -39,6 +39,16 @@ FIRST: dict[str, dict[str, Settings | str]] = {
     },
 }
 LATER: dict[str, dict[str, Settings | str]] = {
-    "09_deadlocks": {},
-    "12_waiting_for_each_other": {},
+    "09_deadlocks": {
+        "panel": {"gap": 0.0, "seed": 5},
+        "step": "12",
+        "dinner-panel": {"philosophers": 5, "gap": 0.0, "seed": 7},
+        "polite-panel": {"gap": 1.0, "rent_waits": 0.0, "refund_waits": 1.5, "seed": 1},
+    },
+    "12_waiting_for_each_other": {
+        "doors-panel": {"kind": "Condition", "bob_comes": 0.2, "seed": 1},
+        "step": "2",
+        "room-panel": {"visitors": 9, "permits": 3},
+        "tour-panel": {"visitors": 7, "parties": 7},
+    },
 }
