@@ -191,10 +191,10 @@ def test_other_ways_to_mend_a_script_pass(found, name, finding):
         ("invoices", ("nobody", 19, "orders.put(None"), "it cannot even be started"),
         ("invoices", ("nobody", 19, "        orders.put(None)"), "deadlock"),  # as many as orders, not as writers
         # lazy: it is left as it is, or only waited for less long
-        ("invoices", ("nobody", 19, "    orders.put(None)"), "with your line 19 it comes to Deadlock"),
-        ("invoices", ("nobody", 21, "        pass"), "with your line 21 it comes to Deadlock"),
-        ("invoices", ("nobody", 21, "        writer.join(timeout=1)"), "with your line 21 it comes to Deadlock"),
-        ("balance", ("circle", 8, "        self.lock = threading.Lock()"), "with your line 8 it comes to Deadlock"),
+        ("invoices", ("nobody", 19, "    orders.put(None)"), "with your line 19 it ends with Deadlock"),
+        ("invoices", ("nobody", 21, "        pass"), "with your line 21 it ends with Deadlock"),
+        ("invoices", ("nobody", 21, "        writer.join(timeout=1)"), "with your line 21 it ends with Deadlock"),
+        ("balance", ("circle", 8, "        self.lock = threading.Lock()"), "with your line 8 it ends with Deadlock"),
         # it ends, and the work is not done, or not by these threads
         ("invoices", ("nobody", 14, ONE_WRITER), "other threads do the work"),
         ("invoices", ("nobody", 11, "        while (order := orders.get(timeout=1)) is not None:"), "Empty"),
