@@ -4,9 +4,11 @@ import _thread
 import base64
 import concurrent.futures
 import contextlib
+import linecache
 import queue
 import signal
 import sys
+import textwrap
 import threading
 import time
 from collections import defaultdict
@@ -475,3 +477,30 @@ def test_line_to_run_it_again_does_not_pass_cut_arguments_for_python():
 
     assert tv.simulate(program, [1, 2]).replay == "tv.simulate(program, items=[1, 2], schedule='1')"
     assert tv.simulate(program, list(range(100))).replay == "tv.simulate(program, <the same arguments>, schedule='1')"
+
+
+def test_line_of_one_cell_is_not_taken_for_the_same_line_of_another():
+    helper = """
+        import threading
+        def started(job):
+            thread = threading.Thread(target=job)
+            thread.start()
+            return thread
+    """
+    scenario = """
+        def scenario():
+            found = []
+            thread = started(lambda: found.append(1))
+            thread.join()
+            return len(found)
+    """
+    names = {}
+    for cell, source in enumerate((helper, scenario), 1):
+        source, name = textwrap.dedent(source).lstrip(), f"<cell {cell}>"
+        linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
+        exec(compile(source, name, "exec"), names)
+    run = tv.explore(names["scenario"]).example(1)
+    told = {event.what: (str(event.line), run.source[event.line]) for event in run.trace.events if event.line}
+    assert told["Thread.join"] == ("4", "thread.join()")
+    assert told["Thread-1 (<lambda>)"] == ("4", "thread.start()")
+    assert told["found"] == ("5", "return len(found)")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .calls import outcome_text, sentence
 from .errors import Deadlock
 from .interrupts import held_back
-from .learner.code import texts_of_lines
+from .learner.code import home, texts_of_lines
 from .picture import svg
 from .picture.steps import steps_timeline
 from .picture.timeline import Timeline, timeline
@@ -65,7 +65,7 @@ class Run:
         self.log = Log(done.log)
         self.errors = done.errors
         self._call = call
-        self._codes = done.codes
+        self._codes, self._home = done.codes, home()
         self._value = done.value
         self._error = Deadlock(words.deadlock_sentence(done.trace)) if done.deadlocked else done.error
         self._seed = seed
@@ -149,7 +149,7 @@ class Run:
     @cached_property
     def source(self) -> Mapping[int, str]:
         """What is written in the lines of the learner's code that the trace names."""
-        return texts_of_lines(self._codes)
+        return texts_of_lines(self._codes, self._home)
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the timeline with matplotlib, into `ax` where one is given."""

@@ -158,7 +158,10 @@ def slots(cls: type) -> dict[str, MemberDescriptorType]:
 
 
 class Line(int):
-    """The number of a line in another file than that of the scenario: it says in which."""
+    """The number of a line in another file, or cell, than that of the scenario: it says in which file.
+
+    The cells of a notebook have no names to tell, but line 3 of one is not line 3 of another.
+    """
 
     file: str
 
@@ -168,7 +171,8 @@ class Line(int):
         return line
 
     def __str__(self) -> str:
-        return f"{int(self)} of {os.path.basename(self.file)}"
+        number = int.__repr__(self)
+        return f"{number} of {os.path.basename(self.file)}" if _is_file(self.file) else number
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Line) and (int(self), self.file) == (int(other), other.file)
@@ -183,6 +187,11 @@ class Line(int):
 _home = [""]  # the file of the scenario that is run
 
 
+def home() -> str:
+    """The file of the scenario that was run last."""
+    return _home[0]
+
+
 def set_home(filename: str) -> None:
     """Lines of this file are told by their number alone from now on."""
     _home[0] = filename
@@ -194,9 +203,9 @@ def _is_file(filename: str) -> bool:
     return os.path.isfile(filename)
 
 
-def line_in(filename: str, number: int) -> int:
-    """The line of a file, as it is told: of another file than the scenario's with that file's name."""
-    return number if filename == _home[0] or not _is_file(filename) else Line(number, filename)
+def line_in(filename: str, number: int, home: str | None = None) -> int:
+    """The line of a file, as it is told: of another file than the scenario's, which is `home`, with its name."""
+    return number if filename == (_home[0] if home is None else home) else Line(number, filename)
 
 
 def learners_frame(frame: FrameType | None) -> FrameType | None:
@@ -263,21 +272,17 @@ def raised_at(error: BaseException) -> int | None:
     return line
 
 
-def texts_of_lines(codes: Iterable[CodeType]) -> dict[int, str]:
-    """What is written in each line of some functions.
-
-    The cells of a notebook all begin with line 1: a number that stands for two different lines is left out.
-    """
-    texts: dict[int, set[str]] = {}
+def texts_of_lines(codes: Iterable[CodeType], home: str) -> dict[int, str]:
+    """What is written in each line of some functions, where the scenario's file is `home`."""
+    texts: dict[int, str] = {}
     todo = list(codes)
     while todo:
         code = todo.pop()
         todo += [each for each in code.co_consts if isinstance(each, CodeType)]
         for line in {line for _, _, line in code.co_lines() if line}:
-            texts.setdefault(line_in(code.co_filename, line), set()).add(
-                linecache.getline(code.co_filename, line).strip()
-            )
-    return {line: text for line, (text, *others) in texts.items() if not others}
+            text = linecache.getline(code.co_filename, line).strip()
+            texts[line_in(code.co_filename, line, home)] = text
+    return texts
 
 
 _looked_at: list[int] = [0]  # how many modules there were when they were last looked at; there are many
