@@ -14,6 +14,7 @@ import pytest
 
 import threadviz as tv
 from tests.test_main import call, write
+from threadviz.learner import places
 from threadviz.picture import bars
 from threadviz.recording.sampling import Look, cut, split
 from threadviz.trace import Call, Lane, Span
@@ -312,7 +313,7 @@ SCRIPTS = {
         async def main():
             time.sleep(0.05)
             await asyncio.sleep(0.05)
-            print("done")
+            print("done\\n", end="")  # at once, where two threads print
         threads = [threading.Thread(target=lambda: asyncio.run(main())) for _ in range(2)]
         for thread in threads:
             thread.start()
@@ -540,6 +541,148 @@ def test_wait_that_looks_found_is_cut_where_a_worker_begins_its_next_call():
     ]
     lane = Lane("worker", tuple(spans), calls=calls)
     assert [bars._task(lane, span) for span in spans] == ["fetch(0)", "fetch(4)", ""]
+
+
+# ---- recording for long -------------------------------------------------------------------------------------------
+
+
+def full(lock):
+    """Take a lock until no more notes are kept."""
+    for _ in range(60):
+        with lock:
+            pass
+
+
+@pytest.fixture
+def few_notes(monkeypatch):
+    for module in ("recorder", "assembly"):
+        monkeypatch.setattr(f"threadviz.recording.{module}.MAX_NOTES", 100)
+
+
+@pytest.mark.usefixtures("few_notes")
+@pytest.mark.parametrize("make", [threading.Lock, threading.RLock])
+def test_lock_keeps_threads_apart_when_no_more_notes_are_kept(make):
+    def scenario():
+        lock, count = make(), [0]
+        kind, before = type(lock), repr(lock)
+        full(lock)
+
+        def add():
+            for _ in range(200):
+                with lock:
+                    count[0], _ = count[0] + 1, time.sleep(0)
+                assert lock.acquire(timeout=20)
+                count[0] += 1
+                lock.release()
+
+        together(add, add, add)
+        assert isinstance(lock, kind)
+        assert repr(lock) == before
+        with pytest.raises(RuntimeError):
+            lock.release()
+        condition = threading.Condition(lock)
+        waiter = threading.Thread(target=lambda: [condition.acquire(), condition.wait(20), condition.release()])
+        waiter.start()
+        while not condition._waiters:
+            time.sleep(0.001)
+        with condition:
+            condition.notify()
+        waiter.join()
+        return count[0]
+
+    run = tv.record(scenario)
+    assert run.result() == 1200
+    assert run.trace.notes[0] == "only the first 100 notes were kept: what came after them is not shown"
+    assert sum(event.kind in ("acquire", "release") for event in run.trace.events) == 100
+
+
+@pytest.mark.usefixtures("few_notes")
+def test_rlock_is_counted_when_no_more_notes_are_kept():
+    def scenario():
+        lock = threading.RLock()
+        with lock:
+            full(threading.Lock())
+            full(lock)
+            with lock:
+                condition, counts = threading.Condition(lock), [lock._recursion_count()]
+                other = threading.Thread(target=lambda: counts.append(lock.acquire(timeout=0.01)))
+                other.start()
+                other.join()
+                waker = threading.Timer(0.05, lambda: [lock.acquire(), condition.notify(), lock.release()])
+                waker.start()
+                counts.append(condition.wait(20))
+                counts.append(lock._recursion_count())
+        return [*counts, lock._recursion_count()]
+
+    assert tv.record(scenario).result() == [2, False, True, 2, 0]
+
+
+@pytest.mark.usefixtures("few_notes")
+@pytest.mark.parametrize("make", [threading.Lock, threading.RLock])
+def test_deadlock_is_found_when_no_more_notes_are_kept(make):
+    def scenario():
+        one, other = make(), make()
+        full(one)
+        full(other)
+        barrier = threading.Barrier(2)
+
+        def take(first, second):
+            with first:
+                barrier.wait()
+                with second:
+                    pass
+
+        together(lambda: take(one, other), lambda: take(other, one))
+
+    assert isinstance(tv.record(scenario).exception(), tv.Deadlock)
+
+
+class Tally:
+    def __init__(self):
+        self.value = 0
+
+
+@pytest.mark.usefixtures("few_notes")
+def test_accesses_are_no_longer_heard_of_when_no_more_notes_are_kept(monkeypatch):
+    heard = []
+    after = places.Places.after
+    monkeypatch.setattr(places.Places, "after", lambda *told: (heard.append(told[1]), after(*told)))
+
+    def scenario():
+        tally = Tally()
+        for _ in range(1000):
+            tally.value += 1
+        return tally.value
+
+    run = tv.record(scenario)
+    assert run.result() == 1000
+    assert len(run.trace.events) == 100
+    assert 100 <= len(heard) < 110
+
+
+def test_accesses_that_are_too_many_to_be_kept_are_told_of(monkeypatch):
+    monkeypatch.setattr("threadviz.recording.recorder.MAX_NOTES", 100)
+    monkeypatch.setattr("threadviz.recording.recorder.MAX_ACCESSES", 500)
+    lost = "there were too many reads and writes to keep them all: some are not shown"
+
+    def scenario(alone, shared):
+        numbers, both = [0], [0]
+        for _ in range(alone):
+            numbers[0] += 1
+
+        def add():
+            for _ in range(shared):
+                both[0] += 1
+
+        together(add, add)
+        return both[0], numbers[0]
+
+    for alone, shared, is_told in ((10, 5, False), (200, 5, False), (10, 100, True), (400, 5, True)):
+        run = tv.record(scenario, alone, shared)
+        assert run.result() == (2 * shared, alone)
+        assert (lost in run.trace.notes) == is_told
+        touched = [event for event in run.trace.events if event.kind in ("read", "write")]
+        assert {event.what for event in touched} == ({"both[0]"} if alone < 400 else set())
 
 
 # ---- lifetime -----------------------------------------------------------------------------------------------------

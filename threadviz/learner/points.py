@@ -153,13 +153,13 @@ _listeners: list[Listener] = []  # that of the run that goes on
 
 
 def _before(site: Site, thing: Any, key: Any = None) -> None:
-    if _listeners:
-        _listeners[0].before(site, sys._getframe(1).f_globals if site.what == "global" else thing, key)
+    for listener in _listeners:  # which may become empty at any time: another thread ends the run, or its notes are full
+        listener.before(site, sys._getframe(1).f_globals if site.what == "global" else thing, key)
 
 
 def _after(site: Site, thing: Any, value: Any = NO_VALUE, key: Any = None) -> None:
-    if _listeners:
-        _listeners[0].after(site, sys._getframe(1).f_globals if site.what == "global" else thing, value, key)
+    for listener in _listeners:
+        listener.after(site, sys._getframe(1).f_globals if site.what == "global" else thing, value, key)
 
 
 class _Memory:

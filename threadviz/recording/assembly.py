@@ -42,8 +42,11 @@ def _assemble(
     events: list[TraceEvent] = []
     index: dict[int, int] = {}  # id of a note -> its place among the trace events
     holds = _Locks()
-    notes = sorted([*notes, *_of_shared_places(notes, touches)], key=lambda note: note[0])
+    accesses, all_there = _of_shared_places(notes, touches)
+    if not (all_there and recorder.hears_all):
+        told = ["there were too many reads and writes to keep them all: some are not shown", *told]
     full = len(notes) >= MAX_NOTES
+    notes = sorted([*notes, *accesses], key=lambda note: note[0])
     if full:
         ended = notes[-1][0]
         told = [f"only the first {MAX_NOTES:,} notes were kept: what came after them is not shown", *told]
@@ -103,15 +106,14 @@ def _assemble(
     return Trace(tuple(t.lane() for t in lanes), tuple(events), duration / 1e9, "real", waits, tuple(told))
 
 
-def _of_shared_places(notes: list[Any], touches: list[TouchNote]) -> list[Note]:
+def _of_shared_places(notes: list[Any], touches: list[TouchNote]) -> tuple[list[Note], bool]:
+    """The touches of what threads share, as notes, and whether these are all there were."""
     begun = {note[1].number: note[0] for note in notes if note[2] == "begin"}
     known = [(when, track, kind, place.known_as, value, line) for when, track, kind, place, value, line in touches]
     places = shared(((when, track.number, kind, place) for when, track, kind, place, _, _ in known), begun)
-    return [
-        (when, track, kind, place.name, value, line, None)
-        for when, track, kind, place, value, line in known
-        if id(place) in places
-    ]
+    kept = [touch for touch in known if id(touch[3]) in places]
+    found: list[Note] = [(when, track, kind, place.name, value, line, None) for when, track, kind, place, value, line in kept]
+    return found, not any(place.cut for _, _, _, place, _, _ in kept)
 
 
 class _Holds:

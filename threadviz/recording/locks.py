@@ -1,7 +1,7 @@
 """Real locks that note who held them and who waited: those that are made inside a recorded run."""
 
 import sys
-from functools import partial
+from functools import lru_cache, partial
 from time import perf_counter_ns
 from types import CodeType, FrameType
 from typing import Any
@@ -26,6 +26,7 @@ class Lock:
         "_attempt",
         "_code",
         "_free",
+        "_leave",
         "_name",
         "_real",
         "_recorder",
@@ -41,7 +42,7 @@ class Lock:
     def __init__(self) -> None:
         self._recorder = Recorder.newest
         self._real: Any = self._make()
-        self._try, self._free = self._real.acquire, self._real.release
+        self._try, self._free, self._leave = self._real.acquire, self._real.release, self._real.__exit__
         self._attempt = partial(self._try, True)
         self._waiters: list[Track] = []  # a list, as appending and removing are atomic
         self._released: Note | None = None
@@ -68,10 +69,17 @@ class Lock:
                         notes.append((_now(), _get_ident(), "acquire", self, code, frame.f_lasti, None))
                     else:
                         self._note("acquire", _now(), frame)
+                else:
+                    self._spend()
             return True
         return bool(blocking) and timeout != 0 and self._wait(timeout, _getframe(1))
 
     __enter__ = acquire
+
+    def _spend(self) -> None:
+        """No more notes are kept: from now on only the waits for it are looked at."""
+        self._recorder.fill()
+        self.__class__ = _spent(type(self))
 
     def _note(self, kind: str, now: int, frame: FrameType, cause: "Lock | None" = None) -> None:
         """Note by whom, as far as the OS knows, and where the lock was got or let go; `now` is while it was held."""
@@ -85,6 +93,8 @@ class Lock:
                 code, offset = self._place(frame) or (None, None)
             self._code = self._code or code
             recorder.notes.append((now, _get_ident(), kind, self, code, offset, cause))
+        else:
+            self._spend()
 
     def _find_name(self) -> None:
         self._name = self._recorder.object_name(self, self.class_name)
@@ -171,6 +181,8 @@ class Lock:
                 notes.append((now, _get_ident(), "release", self, code, frame.f_lasti, None))
             else:
                 self._note("release", now, frame)
+        else:
+            self._spend()
 
     def locked(self) -> bool:
         return bool(self._real.locked())
@@ -246,6 +258,50 @@ class RLock(Lock):
     def _acquire_restore(self, count: int) -> None:
         for _ in range(count):
             self.acquire()
+
+
+class _Spent(Lock):
+    """A lock of which nothing is noted any more.  It is let go by CPython's own functions, which cost the least."""
+
+    __slots__ = ()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if blocking is not True or timeout != -1:
+            real.check_timeout(blocking, timeout)
+        return self._try(False) or (bool(blocking) and timeout != 0 and self._wait(timeout, _getframe(1)))
+
+    def __enter__(self) -> bool:
+        return self._try(False) or self._wait(-1, _getframe(1))
+
+    release, __exit__ = Lock._free, Lock._leave  # type: ignore[attr-defined]
+
+
+class _SpentRLock(_Spent, RLock):
+    __slots__ = ()
+
+    # The real one counts.
+
+    def locked(self) -> bool:
+        return repr(self._real).startswith("<locked")
+
+    def _recursion_count(self) -> int:
+        count = self._release_save() if self._is_owned() else 0
+        for _ in range(count):
+            self._try()
+        return count
+
+    def _release_save(self) -> int:
+        count: int = self._real._release_save()[0]
+        return count
+
+
+@lru_cache(maxsize=8)
+def _spent(cls: Any) -> Any:
+    """The class for spent locks of a class, which goes by the same name."""
+    base = _SpentRLock if issubclass(cls, RLock) else _Spent
+    ours = {name: value for name, value in {**vars(_Spent), **vars(base)}.items() if name not in ("__doc__", "__slots__")}
+    about = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    return type(cls)(vars(type)["__name__"].__get__(cls), (cls,), ours | about)
 
 
 Recorder.Lock, Recorder.RLock = Lock, RLock

@@ -30,6 +30,7 @@ from ..trace import Call, Kind, On, State
 from .sampling import Look, own_clock, own_look
 
 MAX_NOTES = 200_000  # of a run; what comes later is not kept
+MAX_ACCESSES = 1_000_000  # that are looked at to see whether threads share what they touch
 MAX_THREADS = 10_000  # of a run
 SLICE = 0.1  # seconds, real: how long a wait lasts before it looks about
 GAP = 1_000_000  # nanoseconds: between two looks at the clock, so long that the thread was off the CPU
@@ -94,6 +95,10 @@ class Recorder(Engine):
         super().__init__()
         self.notes: list[Note | LockNote] = []
         self.touches: list[TouchNote] = []
+        self.forgotten = 0  # touches, of what one thread alone had touched
+        self.hears_all = True
+        self.stop_hearing: Callable[[], object] = int  # of accesses; nothing, until it is known how
+        self._tidying = real.allocate_lock()
         self.given_away: dict[int, str] = {}  # what is told of it, by the line
         self.room = MAX_NOTES
         self.all: list[Track] = []
@@ -133,11 +138,20 @@ class Recorder(Engine):
         self, kind: Kind, what: Any = "", value: Any = "", line: int | None = None, cause: Note | None = None
     ) -> Note | None:
         track = self.tracks.get(real.get_ident())
-        if track is None or len(self.notes) >= self.room:
+        if track is None:
+            return None
+        if len(self.notes) >= self.room:
+            self.fill()
             return None
         note: Note = (perf_counter_ns(), track, kind, what, value, line, cause)
         self.notes.append(note)
         return note
+
+    def fill(self) -> None:
+        """No more notes are kept: from now on the program is to cost little more than it does plainly."""
+        if self.keeps_notes:
+            self.keeps_notes = False
+            self.stop_hearing()
 
     def note_submitted(self, call: str) -> None:
         track = self.tracks.get(real.get_ident())
@@ -167,10 +181,28 @@ class Recorder(Engine):
         track = self.tracks.get(real.get_ident())
         if track is None:
             return
-        if len(self.touches) < self.room:
-            self.touches.append((perf_counter_ns(), track, kind, place, value, line))
-        else:
-            place.cut = True
+        self.touches.append((perf_counter_ns(), track, kind, place, value, line))
+        if len(self.touches) >= MAX_NOTES and self._tidying.acquire(False):
+            try:
+                self._tidy()
+            finally:
+                self._tidying.release()
+
+    def _tidy(self) -> None:
+        """Forget the touches of what one thread alone has touched so far; where they are too many, hear no more."""
+        many = len(self.touches)
+        kept = []
+        for touch in self.touches[:many]:
+            place = touch[3].known_as
+            if place.own or place.several:
+                kept.append(touch)
+            else:
+                place.cut = touch[3].cut = True
+        self.touches[:many] = kept  # at once, as others go on appending
+        self.forgotten += many - len(kept)
+        if len(kept) > MAX_NOTES // 2 or self.forgotten >= MAX_ACCESSES:
+            self.hears_all = False
+            self.stop_hearing()
 
     def moment(self) -> tuple[float, str]:
         track = self.track()
@@ -178,10 +210,12 @@ class Recorder(Engine):
         return (perf_counter_ns() - self.began) / 1e9, name
 
     def begin_item(self) -> int | None:
-        return user_call("queue")[1]
+        return user_call("queue")[1] if self.keeps_notes else None
 
     def note_call(self) -> Note | None:
         """Note the operation that is about to let another thread go on."""
+        if not self.keeps_notes:
+            return None
         name, line, _ = user_call("")
         return self.note("call", name, line=line) if line is not None or ends_a_call(name) else None
 

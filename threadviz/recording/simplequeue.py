@@ -26,7 +26,7 @@ class SimpleQueue:
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         if self._waiters:
             self._put = self._recorder.note_call()
-        if self.traffic is not None:
+        if self.traffic is not None and self._recorder.keeps_notes:
             with self._guard:  # so that the depths come in the order of the notes
                 self._depth += 1
                 self.traffic.went_in(item, self._depth, self.traffic.begin())
@@ -37,7 +37,7 @@ class SimpleQueue:
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         item = self._get(block, timeout)
-        if self.traffic is not None:
+        if self.traffic is not None and self._recorder.keeps_notes:
             with self._guard:
                 self._depth -= 1
                 self.traffic.came_out(item, self._depth, self.traffic.begin())
