@@ -16,6 +16,8 @@ import threadviz as tv
 from tests.test_main import call, write
 from threadviz.learner import places
 from threadviz.picture import bars
+from threadviz.picture.holds import holdings
+from threadviz.picture.ruler import Ruler
 from threadviz.recording.sampling import Look, cut, split
 from threadviz.trace import Call, Lane, Span
 
@@ -415,6 +417,38 @@ def test_watchdog_outside_the_main_os_thread_strikes_nothing_but_the_learners_co
     assert came == [tv.Stuck] * 5
 
 
+# The endless loop and the one that ends look the same for as long as anybody looks.
+@pytest.mark.parametrize(
+    ("wait", "told"),
+    [
+        (
+            lambda: [sum(range(1000)) for _ in iter(int, 1)],
+            "no progress for 0.5 s of real time in worker, line {}: it computes, which nobody can tell from a loop "
+            "without an end; let tv.work(seconds) stand for it, or record the program",
+        ),
+        (
+            lambda: os.read(os.pipe()[0], 1),
+            "no progress for 0.5 s of real time or more in worker, line {}: it waits for something real, which keeps "
+            "the virtual clock still; record the program",
+        ),
+    ],
+    ids=["computes", "waits"],
+)
+def test_run_that_is_given_up_says_whether_it_computed_or_waited(monkeypatch, wait, told):
+    for module in ("stage.watchdog", "simulation.scheduler"):
+        monkeypatch.setattr(f"threadviz.{module}.PATIENCE", 0.5)
+    monkeypatch.setattr("threadviz.stage.watchdog.REAL_PATIENCE", 1)
+
+    def scenario():
+        thread = threading.Thread(target=wait, name="worker")
+        thread.start()
+        thread.join()
+
+    with pytest.raises(tv.Stuck) as stuck:
+        tv.simulate(scenario).result()
+    assert str(stuck.value) == told.format(wait.__code__.co_firstlineno)
+
+
 # ---- what is not the same every time --------------------------------------------------------------------------------
 
 
@@ -683,6 +717,49 @@ def test_accesses_that_are_too_many_to_be_kept_are_told_of(monkeypatch):
         assert (lost in run.trace.notes) == is_told
         touched = [event for event in run.trace.events if event.kind in ("read", "write")]
         assert {event.what for event in touched} == ({"both[0]"} if alone < 400 else set())
+
+
+# ---- pictures -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("pause", [0, 0.1])
+def test_hold_ends_where_another_thread_lets_the_lock_go(seed, pause):
+    def scenario():
+        full, free = threading.Lock(), threading.Lock()
+        full.acquire()
+
+        def produce():
+            for _ in range(3):
+                free.acquire()
+                full.release()
+                time.sleep(pause)
+
+        def consume():
+            for _ in range(3):
+                full.acquire()
+                free.release()
+
+        together(produce, consume)
+
+    trace = tv.simulate(scenario, seed=seed).trace
+    for lock in ("full", "free"):
+        steps = [
+            (index, event.lane, event.kind)
+            for index, event in enumerate(trace.events)
+            if event.what == lock and event.kind in ("acquire", "release")
+        ]
+        assert [kind for _, _, kind in steps] == ["acquire", "release"] * (len(steps) // 2) + ["acquire"] * (
+            len(steps) % 2
+        )
+        wanted = [(lane, begin, end) for (begin, lane, _), (end, _, _) in zip(steps[::2], steps[1::2], strict=False)]
+        shown = [
+            (lane, hold.start.event, hold.end.event)
+            for lane, holds in enumerate(holdings(trace, Ruler(trace, pause > 0, 800), len(trace.lanes)))
+            for hold in holds
+            if hold.locks == (lock,)
+        ]
+        assert set(wanted) <= set(shown)
 
 
 # ---- lifetime -----------------------------------------------------------------------------------------------------

@@ -153,7 +153,9 @@ _listeners: list[Listener] = []  # that of the run that goes on
 
 
 def _before(site: Site, thing: Any, key: Any = None) -> None:
-    for listener in _listeners:  # which may become empty at any time: another thread ends the run, or its notes are full
+    for (
+        listener
+    ) in _listeners:  # which may become empty at any time: another thread ends the run, or its notes are full
         listener.before(site, sys._getframe(1).f_globals if site.what == "global" else thing, key)
 
 

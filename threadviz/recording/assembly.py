@@ -112,7 +112,9 @@ def _of_shared_places(notes: list[Any], touches: list[TouchNote]) -> tuple[list[
     known = [(when, track, kind, place.known_as, value, line) for when, track, kind, place, value, line in touches]
     places = shared(((when, track.number, kind, place) for when, track, kind, place, _, _ in known), begun)
     kept = [touch for touch in known if id(touch[3]) in places]
-    found: list[Note] = [(when, track, kind, place.name, value, line, None) for when, track, kind, place, value, line in kept]
+    found: list[Note] = [
+        (when, track, kind, place.name, value, line, None) for when, track, kind, place, value, line in kept
+    ]
     return found, not any(place.cut for _, _, _, place, _, _ in kept)
 
 

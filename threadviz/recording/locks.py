@@ -79,7 +79,8 @@ class Lock:
     def _spend(self) -> None:
         """No more notes are kept: from now on only the waits for it are looked at."""
         self._recorder.fill()
-        self.__class__ = _spent(type(self))
+        kind: Any = type(self)
+        self.__class__ = _spent(kind)
 
     def _note(self, kind: str, now: int, frame: FrameType, cause: "Lock | None" = None) -> None:
         """Note by whom, as far as the OS knows, and where the lock was got or let go; `now` is while it was held."""
@@ -270,13 +271,14 @@ class _Spent(Lock):
             real.check_timeout(blocking, timeout)
         return self._try(False) or (bool(blocking) and timeout != 0 and self._wait(timeout, _getframe(1)))
 
-    def __enter__(self) -> bool:
+    def __enter__(self) -> bool:  # type: ignore[override]
         return self._try(False) or self._wait(-1, _getframe(1))
 
-    release, __exit__ = Lock._free, Lock._leave  # type: ignore[attr-defined]
+    release: Any = vars(Lock)["_free"]
+    __exit__: Any = vars(Lock)["_leave"]
 
 
-class _SpentRLock(_Spent, RLock):
+class _SpentRLock(_Spent, RLock):  # type: ignore[misc]
     __slots__ = ()
 
     # The real one counts.
@@ -299,7 +301,9 @@ class _SpentRLock(_Spent, RLock):
 def _spent(cls: Any) -> Any:
     """The class for spent locks of a class, which goes by the same name."""
     base = _SpentRLock if issubclass(cls, RLock) else _Spent
-    ours = {name: value for name, value in {**vars(_Spent), **vars(base)}.items() if name not in ("__doc__", "__slots__")}
+    ours = {
+        name: value for name, value in {**vars(_Spent), **vars(base)}.items() if name not in ("__doc__", "__slots__")
+    }
     about = {"__slots__": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
     return type(cls)(vars(type)["__name__"].__get__(cls), (cls,), ours | about)
 

@@ -146,6 +146,8 @@ class Simulator:
         self.stop_now = ""  # why the run is being ended from outside: "interrupted", "stuck", "endless" or "failed"
         self.failure: BaseException | None = None
         self._stopped_at = ""
+        self._computed = -1  # the progress when the current thread was last seen to compute
+        self._computes = False  # when the run was ended from outside
         self._timers: list[tuple[int, int, Task]] = []
         self._looking: dict[Task, Callable[[float], bool]] = {}  # those who wait for something real, and how
         self._noted_once: set[str] = set()
@@ -483,6 +485,7 @@ class Simulator:
 
     def note_computing(self, frame: FrameType | None) -> None:
         """The current thread really computes, which takes no virtual time; called between two of its instructions."""
+        self._computed = self.progress
         learners, _, _ = call_site(frame)
         if learners is not None and self.current:
             where = f"{self.current.name}, line {line_at(learners)}"
@@ -609,6 +612,7 @@ class Simulator:
                 self.stop_now = why
         elif not self.stop_now:
             self.stop_now = why
+            self._computes = self._computed == self.progress
             learners, _, _ = call_site(frame)
             where = f", line {line_at(learners)}" if learners is not None else ""
             self._stopped_at = f"{self.current.name}{where}" if self.current else ""
@@ -661,9 +665,11 @@ class Simulator:
         """The error of a run that had to be ended, or None."""
         if self.stop_now == "stuck":
             return Stuck(
-                f"no progress for {PATIENCE:g} s of real time in {self._stopped_at}: code that computes for so long, "
-                "or that waits for something real which never comes, keeps the virtual clock still; let it sleep or "
-                "wait, or record it"
+                f"no progress for {PATIENCE:g} s of real time in {self._stopped_at}: it computes, which nobody can "
+                "tell from a loop without an end; let tv.work(seconds) stand for it, or record the program"
+                if self._computes
+                else f"no progress for {PATIENCE:g} s of real time or more in {self._stopped_at}: it waits for "
+                "something real, which keeps the virtual clock still; record the program"
             )
         if self.stop_now == "endless":
             done = f"{len(self.events):,} trace events"
@@ -673,7 +679,8 @@ class Simulator:
                 done = f"{MAX_CPU_TURNS:,} turns on the CPU"
             return Stuck(
                 f"still going after {done} in {self._stopped_at}, at {self.now / 1e9:g} "
-                "virtual seconds: a loop in it seems to have no end"
+                "virtual seconds: a loop in it seems to have no end; one that has is too long for a simulated run, and "
+                "can be recorded"
             )
         return None
 
