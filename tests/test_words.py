@@ -220,3 +220,20 @@ def test_moments_on_the_cpu_are_no_news_of_a_recorded_run_and_its_times_have_two
 def test_recorded_thread_that_only_ran_for_a_moment_ran():
     lanes = Lane("A", (Span("running", 0, 0.0002),)), Lane("B", (Span("sleeping", 0, 1),))
     assert describe(Trace(lanes, (), 1, "real")).startswith("A: runs without waiting\nB: sleeps 1 s\n")
+
+
+def test_turns_on_the_cpu_of_a_recorded_thread_are_told_in_one():
+    states = [("running", "", None), ("ready", "off the CPU", 8)] * 5
+    spans = [Span(state, at / 10, (at + 1) / 10, label, line) for at, (state, label, line) in enumerate(states)]
+    spans += [Span("sleeping", 1, 1.5, "sleep 0.5", 9)]
+    working = [Span("running", 1.5, 1.6, "work 0.2", 10), Span("ready", 1.6, 1.7, "off the CPU", 10)] * 2
+    spans += [
+        each._replace(start=each.start + 0.2 * (at // 2), end=each.end + 0.2 * (at // 2))
+        for at, each in enumerate(working)
+    ]
+    few = Lane("B", (*spans[:3], Span("sleeping", 0.3, 2)))
+    assert describe(Trace((Lane("A", tuple(spans)), few), (), 2, "real")).splitlines()[:2] == [
+        "A: runs 0.5 s in all, off the CPU for 0.5 s in between (line 8); sleeps 0.5 s (line 9); "
+        "computes 0.2 s in all, off the CPU for 0.2 s in between (line 10)",
+        "B: runs 0.1 s; off the CPU, 0.1 s (line 8); runs 0.1 s; sleeps 1.7 s",
+    ]

@@ -42,6 +42,7 @@ _STEPS = {  # what is a step, or comes of one, and how it is told
     "abandon": "is left where it stands",
 }
 STEPS = 60  # that are told one by one
+TURNS = 4  # on the CPU and off it, from so many on, are told in one
 THREADS, ITEMS, LOST, NOTES, QUEUES, CALLS = 10, 8, 6, 3, 4, 4  # as many are told one by one; the rest is counted
 
 
@@ -261,8 +262,15 @@ def _life(trace: Trace, index: int, lane: Lane, events: list[TraceEvent]) -> str
     over = [event.time for event in events if event.kind == "wake"]
     done = []
     spans = _calm(lane, trace.duration) if real else lane.spans
+    told_until = 0
     for number, span in enumerate(spans):
-        if span.end > span.start or span.state == "blocked":
+        if number < told_until:
+            continue
+        turns = _turns(spans, number) if real else []
+        if len(turns) >= TURNS:
+            told_until = number + len(turns)
+            done.append(_in_turns(trace, turns))
+        elif span.end > span.start or span.state == "blocked":
             lasted = "for ever" if span is endless else _lasted(trace, span.end - span.start)
             timed_out = span.state == "blocked" and _any_between(over, span.end, _noted_by(spans, number, real))
             done.append(_doing(span, lasted, timed_out))
@@ -291,6 +299,28 @@ def _life(trace: Trace, index: int, lane: Lane, events: list[TraceEvent]) -> str
         case "goes on":
             items.append(f"goes on after {_when(trace, lane.end)}, which is not shown")
     return "; ".join(items)
+
+
+def _turns(spans: Sequence[Span], at: int) -> list[Span]:
+    """Return the spans from there on in which a thread does one thing, on the CPU and off it."""
+    of = {span.label for span in spans[at : at + 2] if span.state == "running"}
+    turns = []
+    for span in spans[at:]:
+        if not (span.label in of if span.state == "running" else span.state == "ready"):
+            break
+        turns.append(span)
+    return turns
+
+
+def _in_turns(trace: Trace, turns: Sequence[Span]) -> str:
+    on, off = (
+        _lasted(trace, sum(span.end - span.start for span in turns if span.state == state))
+        for state in ("running", "ready")
+    )
+    lines = {span.line for span in turns if span.line is not None}
+    where = f" (line {min(lines)})" if len(lines) == 1 else ""
+    verb = "computes" if any(span.state == "running" and span.label for span in turns) else "runs"
+    return f"{verb} {on} in all, off the CPU for {off} in between{where}"
 
 
 def _error(event: TraceEvent) -> str:
