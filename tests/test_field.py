@@ -423,8 +423,9 @@ def test_watchdog_outside_the_main_os_thread_strikes_nothing_but_the_learners_co
     [
         (
             lambda: [sum(range(1000)) for _ in iter(int, 1)],
-            "no progress for 0.5 s of real time in worker, line {}: it computes, which nobody can tell from a loop "
-            "without an end; let tv.work(seconds) stand for it, or record the program",
+            "no progress for 0.5 s of real time in worker, line {}: it computes without a pause, which nobody can tell "
+            "from a loop without an end; let it sleep or wait, let tv.work(seconds) stand for what it computes, or "
+            "record the program",
         ),
         (
             lambda: os.read(os.pipe()[0], 1),

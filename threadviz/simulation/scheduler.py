@@ -143,11 +143,9 @@ class Simulator:
         self.progress = 0
         self.ending = False
         self.deadlocked = False
-        self.stop_now = ""  # why the run is being ended from outside: "interrupted", "stuck", "endless" or "failed"
+        self.stop_now = ""  # why the run is being ended: "interrupted", "computing", "waiting", "endless" or "failed"
         self.failure: BaseException | None = None
         self._stopped_at = ""
-        self._computed = -1  # the progress when the current thread was last seen to compute
-        self._computes = False  # when the run was ended from outside
         self._timers: list[tuple[int, int, Task]] = []
         self._looking: dict[Task, Callable[[float], bool]] = {}  # those who wait for something real, and how
         self._noted_once: set[str] = set()
@@ -485,7 +483,6 @@ class Simulator:
 
     def note_computing(self, frame: FrameType | None) -> None:
         """The current thread really computes, which takes no virtual time; called between two of its instructions."""
-        self._computed = self.progress
         learners, _, _ = call_site(frame)
         if learners is not None and self.current:
             where = f"{self.current.name}, line {line_at(learners)}"
@@ -612,7 +609,6 @@ class Simulator:
                 self.stop_now = why
         elif not self.stop_now:
             self.stop_now = why
-            self._computes = self._computed == self.progress
             learners, _, _ = call_site(frame)
             where = f", line {line_at(learners)}" if learners is not None else ""
             self._stopped_at = f"{self.current.name}{where}" if self.current else ""
@@ -663,13 +659,16 @@ class Simulator:
 
     def stuck(self) -> Stuck | None:
         """The error of a run that had to be ended, or None."""
-        if self.stop_now == "stuck":
+        if self.stop_now == "computing":
             return Stuck(
-                f"no progress for {PATIENCE:g} s of real time in {self._stopped_at}: it computes, which nobody can "
-                "tell from a loop without an end; let tv.work(seconds) stand for it, or record the program"
-                if self._computes
-                else f"no progress for {PATIENCE:g} s of real time or more in {self._stopped_at}: it waits for "
-                "something real, which keeps the virtual clock still; record the program"
+                f"no progress for {PATIENCE:g} s of real time in {self._stopped_at}: it computes without a pause, "
+                "which nobody can tell from a loop without an end; let it sleep or wait, let tv.work(seconds) stand "
+                "for what it computes, or record the program"
+            )
+        if self.stop_now == "waiting":
+            return Stuck(
+                f"no progress for {PATIENCE:g} s of real time or more in {self._stopped_at}: it waits for something "
+                "real, which keeps the virtual clock still; record the program"
             )
         if self.stop_now == "endless":
             done = f"{len(self.events):,} trace events"

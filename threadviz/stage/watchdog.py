@@ -20,6 +20,7 @@ PATIENCE = 5.0  # seconds, real
 LOOKS = 50  # at the progress in that time
 REAL_PATIENCE = 12  # times as much for whoever waits for something real, such as a file lock, and holds up nobody
 BUSY = 0.5  # of the time between two looks spent computing: this one does not wait
+COMPUTED = 0.1  # of the time without progress, on a machine that may serve others, too: the run computed in it
 CHECKS = 1000  # turns of a loop, at each of which the interpreter looks whether there is anything to raise
 PERSIST = 0.2  # seconds, real: how soon to ask again when the learner's code swallowed the first request
 
@@ -57,6 +58,7 @@ class Watchdog:
         self._runs = watched
         self._last = -1
         self._last_cpu = 0  # nanoseconds that this process has computed
+        self._moved = (0, 0)  # when there was progress last: the same, and real nanoseconds
         self._looks = 0.0  # that gave the same number
         self._handlers: dict[int, Any] = {}
         self._end = real.allocate_lock()
@@ -102,16 +104,22 @@ class Watchdog:
     def _alarm(self, _number: int, frame: FrameType | None) -> None:
         if self._is_stuck(frame) and _setitimer is not None:
             _setitimer(signal.ITIMER_REAL, PERSIST, PERSIST)
-            self._runs.stop("stuck", frame)
+            self._runs.stop(self._stuck_in(), frame)
 
     def _look_from_inside(self, frame: FrameType | None) -> None:
         if self._is_stuck(frame):
-            self._runs.stop("stuck", frame)
+            self._runs.stop(self._stuck_in(), frame)
+
+    def _stuck_in(self) -> str:
+        cpu, began = self._moved
+        computed, passed = self._last_cpu - cpu, real.perf_counter_ns() - began
+        return "computing" if computed > COMPUTED * passed else "waiting"
 
     def _is_stuck(self, frame: FrameType | None) -> bool:
         progress, cpu = self._runs.progress, real.process_time_ns()
         if progress != self._last:
             self._looks = 0
+            self._moved = cpu, real.perf_counter_ns()
         elif cpu - self._last_cpu >= BUSY * PATIENCE / LOOKS * 1e9:
             self._looks += 1
             self._runs.computing(frame)
@@ -136,10 +144,10 @@ class Watchdog:
 
     def _raise_in(self, watched: int) -> None:
         if watched == real.main_thread().ident:
-            self._why = "stuck"
+            self._why = self._stuck_in()
             _thread.interrupt_main()
         else:
-            self._runs.strike("stuck", real.current_frames().get(watched))
+            self._runs.strike(self._stuck_in(), real.current_frames().get(watched))
 
 
 def raise_in(watched: int) -> None:
