@@ -612,6 +612,7 @@ def test_lock_keeps_threads_apart_when_no_more_notes_are_kept(make):
 
         together(add, add, add)
         assert isinstance(lock, kind)
+        assert type(lock).__mro__[1] is kind  # once and for all, whatever threads waited since
         assert repr(lock) == before
         with pytest.raises(RuntimeError):
             lock.release()

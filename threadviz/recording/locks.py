@@ -274,6 +274,9 @@ class _Spent(Lock):
     def __enter__(self) -> bool:  # type: ignore[override]
         return self._try(False) or self._wait(-1, _getframe(1))
 
+    def _spend(self) -> None:
+        """It is."""
+
     release: Any = vars(Lock)["_free"]
     __exit__: Any = vars(Lock)["_leave"]
 
@@ -281,16 +284,13 @@ class _Spent(Lock):
 class _SpentRLock(_Spent, RLock):  # type: ignore[misc]
     __slots__ = ()
 
-    # The real one counts.
+    # The real one counts, and tells it on every version in its repr alone.
 
     def locked(self) -> bool:
         return repr(self._real).startswith("<locked")
 
     def _recursion_count(self) -> int:
-        count = self._release_save() if self._is_owned() else 0
-        for _ in range(count):
-            self._try()
-        return count
+        return int(repr(self._real).partition("count=")[2].split()[0]) if self._is_owned() else 0
 
     def _release_save(self) -> int:
         count: int = self._real._release_save()[0]
