@@ -65,30 +65,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parsed(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Our options, and the script's arguments."""
-    before = _leading_options(words)
-    if words[before : before + 1] == ["--"]:
-        words = [*words[:before], *words[before + 1 :]]
-    script, after = words[before : before + 1], words[before + 1 :]
-    if script and script[0].startswith("-"):  # -h, or an option that is unknown
-        script, after = [*script, *after], []
-    ours = _leading_options(after)
-    parser = argparse.ArgumentParser(PROGRAM, USAGE, ABOUT, MORE, allow_abbrev=False)
-    parser.add_argument("--record", action="store_true", help="run on real threads, in real time")
-    parser.add_argument(
-        "-o", dest="output", metavar="FILE", help="a name in .png, .svg or .pdf, or in .json for Perfetto"
-    )
+    ours = argparse.ArgumentParser(PROGRAM, USAGE, add_help=False)
+    ours.add_argument("--record", action="store_true", help="run on real threads, in real time")
+    ours.add_argument("-o", dest="output", metavar="FILE", help="a name in .png, .svg or .pdf, or in .json for Perfetto")
+    parser = argparse.ArgumentParser(PROGRAM, USAGE, ABOUT, MORE, [ours], allow_abbrev=False)
     parser.add_argument("script", help="the Python file to run")
-    options = parser.parse_args([*words[:before], *script, *after[:ours]])
-    rest = after[ours:]
-    return options, rest[1:] if rest[:1] == ["--"] else rest
-
-
-def _leading_options(words: Sequence[str]) -> int:
-    """How many words at the start are our options and their values."""
-    at = 0
-    while at < len(words) and (words[at] == "--record" or words[at].startswith("-o")):
-        at += 2 if words[at] == "-o" else 1
-    return at
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS).required = False
+    options = parser.parse_args(words)
+    rest, end = options.rest, 0
+    # A parser would also take what stands behind an option that is the script's own.
+    while end < len(rest) and (rest[end] == "--record" or rest[end].startswith("-o")):
+        end += 2 if rest[end] == "-o" else 1
+    ours.parse_args(rest[:end], options)
+    return options, rest[end + (rest[end : end + 1] == ["--"]) :]
 
 
 def _check_output(name: str) -> None:
