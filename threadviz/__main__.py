@@ -67,7 +67,9 @@ def _parsed(words: list[str]) -> tuple[argparse.Namespace, list[str]]:
     """Our options, and the script's arguments."""
     ours = argparse.ArgumentParser(PROGRAM, USAGE, add_help=False)
     ours.add_argument("--record", action="store_true", help="run on real threads, in real time")
-    ours.add_argument("-o", dest="output", metavar="FILE", help="a name in .png, .svg or .pdf, or in .json for Perfetto")
+    ours.add_argument(
+        "-o", dest="output", metavar="FILE", help="a name in .png, .svg or .pdf, or in .json for Perfetto"
+    )
     parser = argparse.ArgumentParser(PROGRAM, USAGE, ABOUT, MORE, [ours], allow_abbrev=False)
     parser.add_argument("script", help="the Python file to run")
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS).required = False
