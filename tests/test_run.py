@@ -11,7 +11,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -36,6 +36,17 @@ class Context(threading.local):
 
 class Shop:
     till = threading.Lock()
+
+
+class Clerk:
+    def __init__(self):
+        self.till = threading.Lock()
+
+    def __call__(self):
+        return self.till.locked()
+
+
+waiting = deque([threading.Lock()])
 
 
 def uses_lock():
@@ -101,6 +112,9 @@ def test_log_shows_a_line_each_with_time_and_thread():
         (lambda: accounts, "accounts[0]['lock'] is an RLock made outside"),
         (lambda: Context(), "class Context is made from threading.local outside"),
         (lambda: Shop(), "Shop.till is a Lock made outside"),
+        (Shop, "Shop.till is a Lock made outside"),
+        (Clerk(), "Clerk.till is a Lock made outside"),
+        (lambda: waiting, "waiting[0] is a Lock made outside"),
         (lambda held=lock: held, "a default of <lambda>() is a Lock made outside"),
     ],
 )  # fmt: skip
@@ -224,6 +238,19 @@ class Account:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+class Shelf(list):
+    """Not to be asked before a run what is in it."""
+
+    def __init__(self):
+        super().__init__([threading.Lock])
+        self.make = threading.RLock
+
+    def __iter__(self):
+        raise AssertionError
+
+    __len__ = __getitem__ = __iter__
+
+
 class Savings(Account):
     pass
 
@@ -243,7 +270,7 @@ def closure():
 made_in_closure, made_by_partial = closure(), partial(threading.Lock)
 nap = partial(time.sleep, 0.01)
 kept, slotted = Made(), Slotted()
-locks_by_name = defaultdict(threading.Lock)
+locks_by_name, in_shelf, in_deque = defaultdict(threading.Lock), Shelf(), deque([threading.Lock])
 in_tuple, in_dict, in_list = (threading.RLock, (threading.Lock,)), {"make": threading.Lock}, [threading.Lock]
 EARLY = {
     "dataclass": lambda: Account().lock,
@@ -259,6 +286,9 @@ EARLY = {
     "tuple in a tuple": lambda: in_tuple[1][0](),
     "dict": lambda: in_dict["make"](),
     "list": lambda: in_list[0](),
+    "list of a class of one's own": lambda: list.__getitem__(in_shelf, 0)(),
+    "attribute of such a list": lambda: in_shelf.make(),
+    "deque": lambda: in_deque[0](),
     "default": lambda make=threading.RLock: make(),
 }
 
@@ -270,7 +300,15 @@ def kept_early():
         (Made.__init__.__defaults__, dict(Made.made_by_default.__kwdefaults__), kept.make, slotted.make),
         (made_by_partial.__reduce__(), nap.__reduce__(), locks_by_name.default_factory),
         [each.default_factory for each in Account.__dataclass_fields__.values()],
-        (in_tuple, dict(in_dict), list(in_list), [make.__defaults__ for make in EARLY.values()]),
+        (
+            in_tuple,
+            dict(in_dict),
+            list(in_list),
+            list.copy(in_shelf),
+            in_shelf.make,
+            list(in_deque),
+            [make.__defaults__ for make in EARLY.values()],
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """The pile of what a run replaces: it always comes off again, last one first."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -44,17 +45,18 @@ class Patches(ExitStack):
         self.callback(undo)
         dict.__setitem__(names, name, value)
 
-    def element(self, values: list[Any], index: int, value: object) -> None:
+    def element(self, values: list[Any] | deque[Any], index: int, value: object) -> None:
         """Replace `values[index]`; undone wherever in the list the run has moved it."""
-        old = list.__getitem__(values, index)
+        row: Any = list if isinstance(values, list) else deque  # whose methods are not the learner's
+        old = row.__getitem__(values, index)
 
         def undo() -> None:
-            for now, each in enumerate(list.__iter__(values)):
+            for now, each in enumerate(row.__iter__(values)):
                 if each is value:
-                    list.__setitem__(values, now, old)
+                    row.__setitem__(values, now, old)
 
         self.callback(undo)
-        list.__setitem__(values, index, value)
+        row.__setitem__(values, index, value)
 
     def slot(self, owner: object, name: str, value: object) -> None:
         """Replace an attribute that is in no dict; undone only where the run has not given it another value."""

@@ -8,11 +8,10 @@ import queue
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures.thread import _WorkItem
-from contextlib import suppress
 from functools import lru_cache
-from types import CodeType, FrameType, MemberDescriptorType, ModuleType
+from types import CodeType, FrameType, ModuleType
 
 _STACKS = os.path.abspath(contextlib.__file__)
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # of the whole package
@@ -139,24 +138,6 @@ def is_learners_class(cls: type) -> bool:
     return is_learners(filename)
 
 
-def attributes(value: object) -> dict[str, object]:
-    """An object's own attributes, slots too, without its class's `__getattribute__`, which may raise or wait."""
-    found: dict[str, object] = {}
-    for name, slot in slots(type(value)).items():
-        with suppress(AttributeError):  # one that is still empty
-            found[name] = slot.__get__(value)
-    with suppress(AttributeError):  # a class with __slots__ alone
-        own = object.__getattribute__(value, "__dict__")
-        found |= own if type(own) is dict else {}
-    return found
-
-
-def slots(cls: type) -> dict[str, MemberDescriptorType]:
-    """The `__slots__` of the learner's classes among `cls` and its bases."""
-    own = [vars(base) for base in cls.__mro__ if "__slots__" in vars(base) and is_learners_class(base)]
-    return {name: slot for names in own for name, slot in names.items() if isinstance(slot, MemberDescriptorType)}
-
-
 class Line(int):
     """The number of a line in another file, or cell, than that of the scenario: it says in which file.
 
@@ -272,13 +253,18 @@ def raised_at(error: BaseException) -> int | None:
     return line
 
 
+def codes_in(code: CodeType) -> Iterator[CodeType]:
+    """A function's code, and that of all functions in it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes_in(constant)
+
+
 def texts_of_lines(codes: Iterable[CodeType], home: str) -> dict[int, str]:
     """What is written in each line of some functions, where the scenario's file is `home`."""
     texts: dict[int, str] = {}
-    todo = list(codes)
-    while todo:
-        code = todo.pop()
-        todo += [each for each in code.co_consts if isinstance(each, CodeType)]
+    for code in (each for outer in codes for each in codes_in(outer)):
         for line in {line for _, _, line in code.co_lines() if line}:
             text = linecache.getline(code.co_filename, line).strip()
             texts[line_in(code.co_filename, line, home)] = text

@@ -1,7 +1,6 @@
 """What the learner calls a lock or a queue, as nobody is asked to name one."""
 
 import dis
-from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from threading import Condition
@@ -9,14 +8,12 @@ from types import FrameType
 from typing import Any
 
 from ..texts import Namesakes, printable
-from .code import attributes, is_learners, is_learners_class
+from .code import is_learners, is_learners_class
+from .inside import parts
 from .places import Serials
 from .points import original
 
 DEEPEST = 2  # 'accounts[0].lock'
-LONGEST = 1000  # of the lists and dicts that are searched
-_ROWS, _TABLES = (list, tuple, deque), (dict, OrderedDict, defaultdict)
-_PLAIN = (int, float, str, bytes, bool, None.__class__)  # keys whose `repr` runs no code of the learner's
 
 
 class Names:
@@ -114,7 +111,7 @@ def _find(is_wanted: _Test, names: Mapping[str, object]) -> str | None:
     direct = next((name for name, value in names.items() if is_wanted(value)), None)
     if direct is not None:
         return direct
-    roots = [(name, value) for name, value in names.items() if not name.startswith("__") and _has_parts(value)]
+    roots = [(name, value) for name, value in names.items() if not name.startswith("__")]
     classes = {cls.__name__: cls for _, value in roots for cls in _classes(value)}
     roots = [*classes.items(), *((name, value) for name, value in roots if not issubclass(type(value), type))]
     for depth in range(DEEPEST):
@@ -134,27 +131,10 @@ def _classes(value: object) -> Iterator[type]:
 
 def _inside(is_wanted: _Test, value: object, deeper: int) -> str | None:
     """The way from `value` to what is wanted, through exactly so many other objects."""
-    for written, key, part in _parts(value):
+    for way, key, part in parts(value):
         if not deeper:
             if is_wanted(part):
-                return written.format(key)
-        elif _has_parts(part) and (found := _inside(is_wanted, part, deeper - 1)) is not None:
-            return written.format(key) + found
+                return way.format("", key)
+        elif (found := _inside(is_wanted, part, deeper - 1)) is not None:
+            return way.format("", key) + found
     return None
-
-
-def _has_parts(value: object) -> bool:
-    kind = type(value)
-    if kind in _ROWS or kind in _TABLES:
-        return len(value) <= LONGEST  # type: ignore[arg-type]
-    return is_learners_class(value if issubclass(kind, type) else kind)  # type: ignore[arg-type]
-
-
-def _parts(value: Any) -> Iterable[tuple[str, object, object]]:
-    """What is directly in `value`: how that is written, with which key, and the part itself."""
-    if type(value) in _ROWS:
-        return (("[{!r}]", i, part) for i, part in enumerate(list(value)))  # a copy, as other threads may change it
-    if type(value) in _TABLES:
-        return (("[{!r}]" if type(key) in _PLAIN else "[…]", key, part) for key, part in list(value.items()))
-    own = dict(vars(value)) if issubclass(type(value), type) else attributes(value)
-    return ((".{}", name, part) for name, part in own.items())

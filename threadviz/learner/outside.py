@@ -2,21 +2,20 @@
 
 import _thread
 import concurrent.futures
-import dis
 import gc
 import queue
 import sys
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import Field
-from functools import cached_property, lru_cache, partial
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from functools import partial
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from .. import real
 from ..errors import MadeOutside
-from .code import attributes, is_learners, is_learners_class
+from .code import is_learners
+from .inside import inside, names_in
 
 _MADE_OUTSIDE = (
     real.LockType,
@@ -30,16 +29,6 @@ _MADE_OUTSIDE = (
     concurrent.futures.Executor,
     _thread._local,
 )
-_KEEP: dict[type, tuple[str, ...]] = {  # where these keep what they stand for
-    staticmethod: ("__func__",),
-    classmethod: ("__func__",),
-    property: ("fget", "fset", "fdel"),
-    cached_property: ("func",),
-    type(lru_cache(str)): ("__wrapped__",),
-    partial: ("func", "args", "keywords"),
-    Field: ("default_factory",),
-    defaultdict: ("default_factory",),
-}
 
 
 class Surroundings(NamedTuple):
@@ -128,7 +117,7 @@ def alike(functions: list[FunctionType]) -> list[FunctionType]:
 
 def _modules(function: FunctionType) -> Iterator[ModuleType]:
     """The learner's modules that a function names, or imports."""
-    names = _names(function.__code__)
+    names = names_in(function.__code__)
     cells = [cell.cell_contents for cell in function.__closure__ or () if cell != CellType()]
     for value in (*cells, *(function.__globals__.get(name) for name in names), *map(sys.modules.get, names)):
         if type(value) is ModuleType and is_learners(getattr(value, "__file__", None) or "<frozen"):
@@ -145,10 +134,12 @@ def _holds_script(cell: CellType) -> bool:
 def _reachable(program: partial[Any], holders: list[Any]) -> Iterator[tuple[str, Any]]:
     """The values that the scenario's code names, and what the functions, classes and objects among them name.
 
-    The scenario itself has no path.  Whatever holds others is added to `holders`.
+    A scenario that is a function has no path.  Whatever holds others is added to `holders`.
     """
     seen: set[int] = set()
-    todo: deque[tuple[str, Any]] = deque([("", program.func)])
+    scenario = program.func
+    name = "" if type(scenario) is FunctionType else getattr(scenario, "__name__", type(scenario).__name__)
+    todo: deque[tuple[str, Any]] = deque([(name, scenario)])
     todo += [(f"argument {i + 1}", value) for i, value in enumerate(program.args)]
     todo += [(f"argument {key}", value) for key, value in program.keywords.items()]
     while todo:
@@ -157,76 +148,9 @@ def _reachable(program: partial[Any], holders: list[Any]) -> Iterator[tuple[str,
             continue
         seen.add(id(value))
         yield path, value
-        kind = type(value)
-        held: list[tuple[str, Any]] = []
-        for each in _KEEP:
-            if issubclass(kind, each):
-                held = [(f"{path}.{key}", object.__getattribute__(value, key)) for key in _KEEP[each]]
-        if issubclass(kind, MethodType):
-            todo += [(f"{path or type(value.__self__).__name__}.__self__", value.__self__), (path, value.__func__)]
-        elif issubclass(kind, FunctionType):
-            if is_learners(value.__code__.co_filename):
-                held = _of_function(value)
-            elif value is program.func:  # a script, in a function of ours
-                todo += [("", cell.cell_contents) for cell in value.__closure__ or ()]
-            elif "__wrapped__" in vars(value):
-                todo.append((path, value.__wrapped__))
-        elif issubclass(kind, type):
-            for base in filter(is_learners_class, value.__mro__):
-                held += [(f"{path}.{key}", item) for key, item in vars(base).items() if _may_hold(item)]
-                holders.append(base)
-        elif issubclass(kind, list | tuple) and len(value) <= 1000:
-            held += [(f"{path}[{i}]", item) for i, item in enumerate(value) if _may_hold(item)]
-        elif issubclass(kind, dict) and len(value) <= 1000:
-            held += [(f"{path}[{key!r}]", item) for key, item in value.items() if _may_hold(item)]
-        elif is_learners_class(kind):
-            held += [(f"{path}.{key}", item) for key, item in attributes(value).items() if _may_hold(item)]
-            todo.append((kind.__name__, kind))
-        if held:
+        found = [(way.format(path, key), part) for way, key, part in inside(value)]
+        if value is scenario and not found:  # a script, in a function of ours
+            found = [("", cell.cell_contents) for cell in getattr(value, "__closure__", None) or ()]
+        if found:
             holders.append(value)
-            todo += held
-
-
-def _may_hold(value: Any) -> bool:
-    return not issubclass(type(value), str | bytes | int | float | complex | None.__class__)
-
-
-def _of_function(function: FunctionType) -> list[tuple[str, Any]]:
-    found = []
-    names = sorted(_names(function.__code__))
-    for name in sorted(_globals(function.__code__)):
-        value = function.__globals__.get(name)
-        if issubclass(type(value), ModuleType):  # not isinstance, which may run the learner's own code
-            found += _of_module(name, value, names)  # type: ignore[arg-type]
-        elif value is not None and _may_hold(value):
-            found.append((name, value))
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
-        try:
-            value = cell.cell_contents
-        except ValueError:  # a cell that is still empty
-            continue
-        found += _of_module(name, value, names) if type(value) is ModuleType else [(name, value)]
-    defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
-    found += [(f"a default of {function.__name__}()", value) for value in defaults]
-    return found
-
-
-def _of_module(path: str, module: ModuleType, names: list[str]) -> list[tuple[str, Any]]:
-    if not is_learners(getattr(module, "__file__", None) or "<frozen"):
-        return []
-    return [(f"{path}.{each}", vars(module)[each]) for each in names if each in vars(module)]
-
-
-@lru_cache(maxsize=1000)
-def _globals(code: CodeType) -> frozenset[str]:
-    """The global names that a function looks up; an attribute `x.lock` is no use of a global `lock`."""
-    loads = (each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
-    return frozenset(loads).union(*(_globals(each) for each in code.co_consts if isinstance(each, CodeType)))
-
-
-def _names(code: CodeType) -> set[str]:
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= _names(constant)
-    return names
+            todo += found

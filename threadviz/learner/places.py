@@ -20,7 +20,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from ..texts import Namesakes, cut, printable
 from ..trace import NOTHING, Kind
-from .code import is_learners, is_learners_class, line_in, slots
+from .code import is_learners, is_learners_class, line_in
+from .inside import own_dict, slots
 
 PLAIN = (bool, int, float, str, bytes, None.__class__)
 # What goes through a set in its order.
@@ -364,10 +365,7 @@ def is_plain(key: Any) -> bool:
 
 
 def _is_data(owner: object, name: str) -> bool:
-    try:
-        return name in object.__getattribute__(owner, "__dict__") or name in slots(type(owner))
-    except AttributeError:  # a class with __slots__ alone
-        return name in slots(type(owner))
+    return name in own_dict(owner) or name in slots(type(owner))
 
 
 def short(value: Any) -> str:

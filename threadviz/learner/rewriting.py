@@ -7,12 +7,13 @@ belongs to, so tracebacks, carets and debuggers find what the learner wrote.
 
 import dis
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import Any, Literal, NamedTuple
 
 from bytecode import Bytecode, Instr, Label
 
+from .code import codes_in
 from .places import NAMED, NO_VALUE, Site, What
 
 
@@ -114,7 +115,7 @@ def changed_by(code: CodeType, is_module: bool) -> Changed:
     """
     stored: set[str] = set()
     cells: set[str] = set()
-    for each in _inside(code):
+    for each in codes_in(code):
         loops = [
             (item.argval, item.offset)
             for item in dis.get_instructions(each)
@@ -144,14 +145,7 @@ def names_set(code: CodeType) -> frozenset[str]:
 
 def names_in(code: CodeType) -> frozenset[str]:
     """Every name of a global or of a closure's variable that `code` and the functions in it may use."""
-    return frozenset(name for each in _inside(code) for name in (*each.co_names, *each.co_freevars, *each.co_cellvars))
-
-
-def _inside(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _inside(constant)
+    return frozenset(name for each in codes_in(code) for name in (*each.co_names, *each.co_freevars, *each.co_cellvars))
 
 
 def rewritten(
