@@ -34,3 +34,20 @@ def who(trace: Trace, index: int) -> str:
 
 def at_line(line: int | None) -> str:
     return f" (line {line})" if line is not None else ""
+
+
+def where(trace: Trace, index: int) -> str:
+    """The line of a trace event."""
+    return at_line(trace.events[index].line)
+
+
+def with_value(trace: Trace, index: int) -> str:
+    """The value of a trace event, and its line."""
+    event = trace.events[index]
+    told = ", ".join(filter(None, (clean(event.value), f"line {event.line}" if event.line is not None else "")))
+    return f" ({told})" if told else ""
+
+
+def container(place: str) -> str:
+    """What an item is in; anything else is that itself."""
+    return place.partition("[")[0]

@@ -24,7 +24,8 @@ from .causality import (
     queue_lives,
     with_endless_waits,
 )
-from .faults import faults, lost_wake_ups
+from .faults import faults
+from .lost_wake_ups import lost_wake_ups
 
 _Item = TypeVar("_Item")
 MOMENT = 0.001  # seconds, on the real clock: what is shorter is no news, where it is short beside the whole run
