@@ -17,14 +17,12 @@ from collections.abc import Iterable
 from functools import lru_cache, wraps
 from inspect import CO_NEWLOCALS
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ..patches import Patches
+from .changed import Changed, changed_by, names_in, names_set
 from .code import is_learners
 from .places import NO_VALUE, Site
-
-if TYPE_CHECKING:
-    from .rewriting import Changed
 
 # Flags of code that say what it has imported from __future__.
 _FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names} - {0x10, 0x20, 0x40})
@@ -112,8 +110,6 @@ class Points:
 
     def _rewritten_later(self, code: CodeType, in_globals: bool, again: bool) -> CodeType | None:
         """The code of what is executed, perhaps `again` and again, in which case it changes every name that it sets."""
-        from .rewriting import Changed, names_set
-
         if code.co_flags & CO_NEWLOCALS or code.co_freevars:
             return None
         found = _changed_by([code])
@@ -121,8 +117,10 @@ class Points:
         changed = Changed(self._changed.globals | found.globals | set_here, self._changed.cells | found.cells)
         return self._rewritten(code, changed, in_globals)
 
-    def _rewritten(self, code: CodeType, changed: "Changed", in_globals: bool = True) -> CodeType | None:
-        from .rewriting import Changed, Hooks, rewritten  # which imports `bytecode`, where something is rewritten
+    def _rewritten(self, code: CodeType, changed: Changed, in_globals: bool = True) -> CodeType | None:
+        # They import `bytecode`, which is not there before something is rewritten.
+        from .around import Hooks
+        from .rewriting import rewritten
 
         memory = _memory(code)
         names = memory.names
@@ -168,8 +166,6 @@ class _Memory:
     """What is known of one function's code, for all runs."""
 
     def __init__(self, code: CodeType) -> None:
-        from .rewriting import changed_by, names_in
-
         self.code = code  # kept, as an id may be used again
         self.is_module = not code.co_flags & CO_NEWLOCALS
         self.changed = changed_by(code, self.is_module)
@@ -201,9 +197,7 @@ def original(code: CodeType) -> CodeType:
     return _stands_for[id(code)][1] if id(code) in _stands_for else code
 
 
-def _changed_by(codes: list[CodeType]) -> "Changed":
-    from .rewriting import Changed
-
+def _changed_by(codes: list[CodeType]) -> Changed:
     found = [_memory(code).changed for code in codes]
     return Changed(
         frozenset[str]().union(*(each.globals for each in found)),
