@@ -23,7 +23,7 @@ from ..patches import Patches
 from ..stage import cpu
 from ..stage.engine import Engine
 from ..stage.notes import Row
-from ..stage.stand_ins import pool_module
+from ..stage.surface import pool_module
 from ..stage.watchdog import raise_in, raise_on_next_line
 from ..texts import Namesakes, error_parts, printable
 from ..trace import Call, Kind, On, State

@@ -13,9 +13,10 @@ from ..errors import StopRun
 from ..learner.code import call_site, caller, line_at, outside, raised_at, visible
 from ..learner.places import Place
 from ..learner.points import Listener
+from ..stage.clocks import NOON
 from ..stage.engine import Engine
 from ..stage.output import Output
-from ..stage.stand_ins import NOON, pool_module
+from ..stage.surface import pool_module
 from ..texts import error_parts, error_text
 from ..trace import Call, Kind
 from .locks import Lock, RLock

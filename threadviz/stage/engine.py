@@ -12,6 +12,8 @@ from ..learner.places import Notebook, Places
 from ..learner.points import Listener
 from ..patches import Patches
 
+Virtual = Callable[..., Any]  # what stands for a primitive; it gets the engine before the primitive's own arguments
+
 
 class Engine(Notes, Notebook, ABC):
     """One run, seen from the stage: each engine stands behind this one interface.

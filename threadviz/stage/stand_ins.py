@@ -8,50 +8,22 @@ same names, and so does everybody once the run is over.
 import _thread
 import _threading_local
 import concurrent.futures.thread
-import ctypes
 import datetime
 import functools
 import itertools
 import logging
-import os
 import queue
-import selectors
-import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 import timeit
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
-from types import FrameType
 from typing import Any, NamedTuple
 
 from .. import real
-from ..learner.code import user_call, visible
-from ..learner.naming import name_of
 from ..patches import Patches, Replacement
-from ..trace import NOBODY
-from . import cpu
-from .databases import connecting
-from .engine import Engine
-
-pool_module: Any = concurrent.futures.thread
-_AcquireFutures: Any = concurrent.futures._base._AcquireFutures
-Virtual = Callable[..., Any]  # what stands for a primitive; it gets the engine before the primitive's own arguments
-
-
-_SELECTORS: list[Any] = [  # whichever of them this platform has
-    cls
-    for cls in vars(selectors).values()
-    if isinstance(cls, type) and "select" in vars(cls) and cls is not selectors.BaseSelector
-]
-_WALL_CLOCKS = (time.CLOCK_REALTIME,) if hasattr(time, "CLOCK_REALTIME") else ()
-_CLOCKS = tuple(
-    getattr(time, name) for name in ("CLOCK_MONOTONIC", "CLOCK_MONOTONIC_RAW", "CLOCK_BOOTTIME") if hasattr(time, name)
-)
-NOON = int(time.mktime((2024, 1, 1, 12, 0, 0, 0, 1, -1))) * 1_000_000_000  # local time, when simulated runs begin
+from .clocks import NOON, dates_of_a_run
+from .engine import Engine, Virtual
+from .surface import pool_module, surface
 
 
 class _Place(NamedTuple):
@@ -72,7 +44,7 @@ class StandIns:
         self.early: dict[int, Any] = {}  # id of a real object -> what stands for it, for names that were bound early
         self.late: dict[int, tuple[Any, Any]] = {}  # id of what stands for it -> that and the real object
         self._places: list[_Place] = []
-        for owner, name, virtual in _surface(kind):
+        for owner, name, virtual in surface(kind):
             if hasattr(owner, name):
                 self._replace(owner, name, self._function(getattr(owner, name), virtual), virtual)
         lock = self._class(real.allocate_lock, kind.Lock, real.LockType)
@@ -85,8 +57,8 @@ class StandIns:
         self.early[id(real.RLockType)] = rlock
         if kind.virtual:
             self._replace(threading, "local", Local)
-            self._replace(datetime, "datetime", self._dates(datetime.datetime))
-            self._replace(datetime, "date", self._dates(datetime.date))
+            self._replace(datetime, "datetime", dates_of_a_run(datetime.datetime, self.noting))
+            self._replace(datetime, "date", dates_of_a_run(datetime.date, self.noting))
         self._replace(queue, "SimpleQueue", self._class(queue.SimpleQueue, kind.SimpleQueue, real.SimpleQueue))
         for module, name in (  # copies that the standard library's modules took
             (threading, "_time"),
@@ -184,33 +156,6 @@ class StandIns:
         about |= {"__module__": named.__module__, "__qualname__": named.__qualname__}
         return _Named(f"{named.__module__}.{named.__qualname__}", (virtual,), about)
 
-    def _dates(self, real_class: Any) -> type:
-        """A class whose `now` and `today` go by the run's clock; all that it makes is of the real class."""
-
-        def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
-            return real_class(*args, **kwargs) if cls is dates else real_class.__new__(cls, *args, **kwargs)
-
-        def at_the_runs_time(name: str, then: str) -> Any:
-            def method(cls: Any, *args: Any, **kwargs: Any) -> Any:
-                made = real_class if cls is dates else cls
-                engine: Any = self.engine
-                if engine is None or not engine.is_ours():
-                    return vars(real_class)[name].__get__(None, made)(*args, **kwargs)
-                return vars(real_class)[then].__get__(None, made)(engine.wall_ns() / 1e9, *args, **kwargs)
-
-            return classmethod(method)
-
-        about = {"__new__": make, "__module__": "datetime", "__qualname__": real_class.__name__, "__slots__": ()}
-        for name, then in (("today", "fromtimestamp"), ("now", "fromtimestamp"), ("utcnow", "utcfromtimestamp")):
-            if name in vars(real_class):
-                about[name] = at_the_runs_time(name, then)
-        checks = {
-            "__instancecheck__": lambda cls, value: type.__instancecheck__(real_class if cls is dates else cls, value),
-            "__subclasscheck__": lambda cls, other: type.__subclasscheck__(real_class if cls is dates else cls, other),
-        }
-        dates: type = type("type", (type,), checks)(real_class.__name__, (real_class,), about)
-        return dates
-
     def _number(self, cls: Any) -> None:
         """Hash by order of making, not by address: the library keeps threads and futures in sets and walks them."""
         real_init = cls.__init__
@@ -233,216 +178,6 @@ class StandIns:
 def stand_ins(kind: type[Engine]) -> StandIns:
     """Those for one kind of engine, made when it is first used."""
     return StandIns(kind)
-
-
-def _surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
-    """The functions that are replaced, written once: owner, name, and what stands for it."""
-    yield time, "sleep", kind.sleep
-    yield cpu, "spend", kind.work
-    for name in ("_exit", "abort", "execv", "execve"):
-        yield os, name, _refused(f"os.{name}() would end the whole process; to end a thread, let it return")
-    for name in ("fork", "forkpty"):
-        yield os, name, _refused(f"os.{name}() would copy the process without its threads; do it outside the scenario")
-    for name in ("alarm", "setitimer"):
-        yield signal, name, _refused(f"signal.{name}() would stop the clock that ends a stuck run; use threading.Timer")
-    yield signal, "signal", _set_handler(kind.virtual)
-    yield signal, "getsignal", _handler
-    yield sys, "_current_frames", kind.current_frames
-    yield _thread, "start_new_thread", kind.start_new_thread
-    yield _thread, "start_new", kind.start_new_thread
-    yield threading.Thread, "start", kind.start
-    yield threading.Thread, "join", kind.join
-    yield threading.Condition, "notify", _notifying(threading.Condition.notify)
-    yield threading.Semaphore, "__init__", _counting(threading.Semaphore.__init__)
-    yield threading.Semaphore, "release", _releasing(threading.Semaphore.release)
-    if kind.virtual:
-        yield from _virtual_surface(kind)
-
-
-def _virtual_surface(kind: Any) -> Iterator[tuple[Any, str, Virtual]]:
-    def seconds(clock: Virtual) -> Virtual:
-        return lambda engine: clock(engine) / 1e9
-
-    for cls in _SELECTORS:
-        yield cls, "select", _selecting(cls.select)
-    for name in ("accept", "recv", "recv_into", "recvfrom", "recvfrom_into"):
-        yield socket.socket, name, _receiving(getattr(socket.socket, name))
-    yield subprocess.Popen, "wait", _wait_for_process
-    yield time, "monotonic_ns", kind.clock_ns
-    yield time, "perf_counter_ns", kind.clock_ns
-    yield time, "time_ns", kind.wall_ns
-    yield time, "monotonic", seconds(kind.clock_ns)
-    yield time, "perf_counter", seconds(kind.clock_ns)
-    yield time, "time", seconds(kind.wall_ns)
-    for name in ("clock_gettime", "clock_gettime_ns"):  # Windows has none
-        if hasattr(time, name):
-            yield time, name, _clock_gettime(getattr(time, name))
-    yield os, "times", lambda engine: os.times_result((*real.times()[:4], engine.clock_ns() / 1e9))
-    for name in ("localtime", "gmtime", "ctime"):
-        yield time, name, _with_default(getattr(time, name), lambda engine: engine.wall_ns() / 1e9, 0)
-    for name in ("strftime", "asctime"):
-        yield time, name, _with_default(getattr(time, name), lambda _: time.localtime(), int(name == "strftime"))
-    yield threading, "get_ident", kind.get_ident
-    yield _thread, "get_ident", kind.get_ident
-    yield threading, "get_native_id", lambda engine: engine.current_thread().native_id
-    yield _thread, "_count", lambda engine: len(engine.enumerate()) - 1
-    yield threading, "current_thread", kind.current_thread
-    yield threading, "enumerate", kind.enumerate
-    yield threading, "active_count", lambda engine: len(engine.enumerate())
-    yield threading.Thread, "is_alive", kind.is_alive
-    yield ctypes.pythonapi, "PyThreadState_SetAsyncExc", kind.raise_in
-    if "sqlite3" in sys.modules:  # not in a Python that was built without it
-        yield sys.modules["sqlite3"], "connect", connecting(sys.modules["sqlite3"].connect)
-    if kind.stepwise:
-        yield threading.Event, "is_set", kind.is_set
-        yield threading.Event, "isSet", kind.is_set
-        yield pool_module.ThreadPoolExecutor, "_adjust_thread_count", kind.add_worker
-        yield _AcquireFutures, "__init__", kind.put_in_order
-
-
-def _notifying(real_notify: Callable[..., None]) -> Virtual:
-    """Note where nobody was waiting: nothing else comes of it."""
-
-    def notify(engine: Any, condition: Any, n: int = 1) -> None:
-        nobody = not condition._waiters
-        real_notify(condition, n)
-        if nobody and engine.keeps_notes:
-            name, line, _ = user_call("Condition.notify")
-            if line is not None and name in ("Condition.notify", "Condition.notify_all"):
-                called = name_of(condition, engine.object_name)
-                engine.note("call", name, f"{called}: {NOBODY}" if called else NOBODY, line)
-
-    return notify
-
-
-def _counting(real_init: Callable[..., None]) -> Virtual:
-    """Keep how many permits a semaphore has at first, which it does not keep itself."""
-
-    def init(engine: Any, semaphore: Any, value: int = 1) -> None:
-        real_init(semaphore, value)
-        if engine.keeps_notes:
-            semaphore._threadviz_permits = value
-
-    return init
-
-
-def _releasing(real_release: Callable[..., None]) -> Virtual:
-    """Note where more permits are free than there were at first.  Of none at first, each is there to tell something."""
-
-    def release(engine: Any, semaphore: Any, n: int = 1) -> None:
-        real_release(semaphore, n)
-        first = vars(semaphore).get("_threadviz_permits", 0)
-        free = semaphore._value
-        if engine.keeps_notes and 0 < first < free:
-            name, line, _ = user_call("Semaphore.release")
-            called = name_of(semaphore, engine.object_name) if line is not None else ""
-            if called and name in ("Semaphore.release", "Semaphore.__exit__"):
-                engine.note("permits", called, f"{free} of {first}", line)
-
-    return release
-
-
-def _selecting(real_select: Callable[..., Any]) -> Virtual:
-    """A thread that waits for files, sockets or processes lets the others go on meanwhile."""
-
-    def select(engine: Any, selector: Any, timeout: float | None = None) -> Any:
-        look = functools.partial(real_select, selector)
-        caller = sys._getframe(2).f_globals.get("__name__")
-        if caller == "subprocess":  # which goes by the real clock
-            return engine.wait_for_real(look, seconds=timeout)
-        found = engine.wait_for_real(look, until=timeout)
-        if not found and caller == "multiprocessing.connection":  # which looks again until its time is over
-            engine.let_an_instant_pass()
-        return found
-
-    return select
-
-
-def _receiving(real_receive: Callable[..., Any]) -> Virtual:
-    """A thread that waits for a socket lets the others go on meanwhile: one of them may be who writes to it."""
-
-    def receive(engine: Any, receiver: Any, *args: Any, **kwargs: Any) -> Any:
-        def look(seconds: float | None) -> bool:
-            return bool(real.wait_for_files([receiver], [], [], seconds)[0])
-
-        timeout = receiver.gettimeout()
-        if timeout != 0 and receiver.fileno() >= 0:
-            engine.wait_for_real(look, seconds=timeout)
-        return real_receive(receiver, *args, **kwargs)
-
-    return receive
-
-
-def _wait_for_process(engine: Any, process: Any, timeout: float | None = None) -> Any:
-    """A child process takes real time, so a time-out of waiting for it does, too."""
-
-    def look(seconds: float | None) -> bool:
-        if process.poll() is None and seconds:
-            real.sleep(seconds)
-        return process.poll() is not None
-
-    if not engine.wait_for_real(look, seconds=timeout):
-        raise subprocess.TimeoutExpired(process.args, timeout or 0)
-    return process.returncode
-
-
-def _clock_gettime(real_clock: Callable[[int], Any]) -> Virtual:
-    def clock_gettime(engine: Any, clock: int) -> Any:
-        if clock not in _WALL_CLOCKS + _CLOCKS:
-            return real_clock(clock)  # CPU time, or an error of CPython's own
-        now: int = engine.wall_ns() if clock in _WALL_CLOCKS else engine.clock_ns()
-        return now if real_clock is real.clock_gettime_ns else now / 1e9
-
-    return clock_gettime
-
-
-def _refused(why: str) -> Virtual:
-    def refuse(_engine: Engine, *_: Any, **__: Any) -> Any:
-        raise RuntimeError(why)
-
-    return refuse
-
-
-def _handler(engine: Engine, number: int) -> Any:
-    """The handler of a signal, as the run's code knows it."""
-    if number in engine.handlers:
-        return engine.handlers[number]
-    return signal.default_int_handler if number == signal.SIGINT and engine.virtual else real.signal_handler_of(number)
-
-
-def _set_handler(has_a_clock: bool) -> Virtual:
-    def set_handler(engine: Engine, signalnum: int, handler: Any) -> Any:
-        if threading.current_thread() is not threading.main_thread():
-            raise ValueError("signal only works in main thread of the main interpreter")
-        if signalnum == getattr(signal, "SIGALRM", None):
-            raise RuntimeError("SIGALRM is the clock that ends a stuck run; use threading.Timer")
-        if signalnum == signal.SIGINT and not has_a_clock:
-            raise RuntimeError("SIGINT is the stop button, and nothing else ends a recorded run")
-
-        def handle(number: int, frame: FrameType | None) -> None:
-            engine.signalled(number, lambda: handler(number, visible(frame)), frame)
-
-        known = _handler(engine, signalnum)
-        before = real.set_signal_handler(signalnum, handle if callable(handler) else handler)
-        if signalnum not in engine.handlers_before:
-            engine.handlers_before[signalnum] = before
-            if before is not None:
-                engine.patches.callback(real.set_signal_handler, signalnum, before)
-        if signalnum == signal.SIGINT and handler is signal.default_int_handler:
-            real.set_signal_handler(signalnum, engine.handlers_before[signalnum])
-        engine.handlers[signalnum] = handler
-        return known
-
-    return set_handler
-
-
-def _with_default(real_function: Callable[..., Any], default: Callable[[Any], Any], position: int) -> Virtual:
-    def with_default(engine: Engine, *args: Any) -> Any:
-        if len(args) == position or (len(args) == position + 1 and args[position] is None):
-            args = (*args[:position], default(engine))
-        return real_function(*args)
-
-    return with_default
 
 
 def _full_name(cls: type) -> str:
