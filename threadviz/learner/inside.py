@@ -20,6 +20,7 @@ ELEMENT, ITEM, HIDDEN_ITEM, ATTRIBUTE = "{}[{}]", "{}[{!r}]", "{}[…]", "{}.{}"
 NAME, SAME = "{1}", "{0}"  # by a name of its own; or none, as with a method's function
 
 _ROWS = (list, tuple, deque)
+_HOLD_NOTHING = (str, bytes, int, float, complex, None.__class__)
 _PLAIN = (int, float, str, bytes, bool, None.__class__)  # keys whose `repr` runs no code of the learner's
 _KEEP: dict[type, tuple[str, ...]] = {  # where these keep what they stand for
     staticmethod: ("__func__",),
@@ -36,26 +37,25 @@ Parts = Iterator[tuple[str, Any, Any]]  # the way, as above; the key; the part i
 
 
 def parts(value: Any) -> Parts:
-    """What a container, a class of the learner's or an object of one holds, less what is plain or too much."""
+    """What a container, a class of the learner's or an object of one holds, where that is not too much."""
     kind = type(value)
-    if issubclass(kind, list | tuple | deque):
+    if issubclass(kind, _ROWS):
         row = next(each for each in _ROWS if issubclass(kind, each))
         if row.__len__(value) <= MOST:
-            # A copy, as other threads may change it.
-            yield from ((ELEMENT, i, part) for i, part in enumerate(list(row.__iter__(value))) if _may_hold(part))
+            for i, part in enumerate(list(row.__iter__(value))):  # a copy, as other threads may change it
+                yield ELEMENT, i, part
     elif issubclass(kind, dict) and dict.__len__(value) <= MOST:
         for key, part in list(dict.items(value)):
-            if _may_hold(part):
-                yield ITEM if type(key) in _PLAIN else HIDDEN_ITEM, key, part
+            yield ITEM if type(key) in _PLAIN else HIDDEN_ITEM, key, part
     if is_learners_class(value if issubclass(kind, type) else kind):
-        own = dict(vars(value)) if issubclass(kind, type) else attributes(value)
-        yield from ((ATTRIBUTE, key, part) for key, part in own.items() if _may_hold(part))
+        for key, part in dict(vars(value) if issubclass(kind, type) else attributes(value)).items():
+            yield ATTRIBUTE, key, part
 
 
 def inside(value: Any) -> Parts:
     """All that code which has `value` may come to: its parts, and what functions, methods, classes and such keep."""
     kind = type(value)
-    yield from parts(value)
+    yield from (each for each in parts(value) if _may_hold(each[2]))
     for each, keys in _KEEP.items():
         if issubclass(kind, each):
             with suppress(ValueError):  # a cell that is still empty
@@ -93,7 +93,7 @@ def _in_function(function: FunctionType) -> Parts:
 
 
 def _may_hold(value: Any) -> bool:
-    return not issubclass(type(value), str | bytes | int | float | complex | None.__class__)
+    return not issubclass(type(value), _HOLD_NOTHING)
 
 
 @lru_cache(maxsize=1000)
