@@ -5,7 +5,6 @@ them afterwards, in `assembly.py`.  A wait lasts at most a slice before it looks
 a deadlock ends by itself and no thread is left.
 """
 
-import operator
 import sys
 import threading
 from collections.abc import Callable
@@ -23,7 +22,6 @@ from ..patches import Patches
 from ..stage import cpu
 from ..stage.engine import Engine
 from ..stage.notes import Row
-from ..stage.surface import pool_module
 from ..stage.watchdog import raise_in, raise_on_next_line
 from ..texts import Namesakes, error_parts, printable
 from ..trace import Call, Kind, On, State
@@ -129,6 +127,10 @@ class Recorder(Engine):
     @property
     def is_over(self) -> bool:
         return self.stopping
+
+    @property
+    def rows(self) -> list[Track]:
+        return self.all
 
     def track(self) -> Track | None:
         """The thread that asks; None for one that is not of this run, or that the run has left behind."""
@@ -269,14 +271,6 @@ class Recorder(Engine):
             if perf_counter_ns() - since > GAP:
                 self.note_span(track, "ready", "off the CPU", since, perf_counter_ns(), line)
 
-    def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int:
-        if not callable(function) or not isinstance(args, tuple) or not isinstance(kwargs, dict | None.__class__):
-            return real.start_new_thread(function, args, kwargs)  # CPython's own error
-        name = f"Dummy-{len(self.all)}"
-        thread = threading.Thread(target=function, name=name, args=args, kwargs=kwargs, daemon=True)
-        self.start(thread)
-        return thread.ident or 0
-
     def install(self, patches: Patches) -> None:
         """See threads begin and end, in their own OS threads."""
         bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
@@ -328,10 +322,7 @@ class Recorder(Engine):
 
     def finish_main(self) -> None:
         """The scenario has returned: its main thread is done, and the program waits for those that are no daemons."""
-        pool_module._shutdown = True  # what the interpreter does at exit: idle workers of open pools are let go
-        for thread, work in list(pool_module._threads_queues.items()):
-            if getattr(thread, "_threadviz", None) in self.all:
-                work.put(None)
+        self.drain_pools()
         main = self.all[0]
         main.end = self.note("end")
         self.tracks.pop(real.get_ident(), None)
@@ -370,8 +361,7 @@ class Recorder(Engine):
             threading._limbo.pop(track.thread, None)  # type: ignore[attr-defined]
             if track.gone and threading._active.get(ident) is track.thread:  # type: ignore[attr-defined]
                 del threading._active[ident]  # type: ignore[attr-defined]
-        for track in self.all:  # the interpreter's own exit must not wait for them
-            pool_module._threads_queues.pop(track.thread, None)
+        self.forget_pools()
         return [track.name for track in left]
 
     # ---- waiting ------------------------------------------------------------------------------------------------
@@ -446,15 +436,10 @@ class Recorder(Engine):
 
     # ---- what stands for the primitives ----------------------------------------------------------------
 
-    def sleep(self, *args: Any, **kwargs: Any) -> None:
+    def sleep_for(self, seconds: float) -> None:
         track = self.track()
-        try:
-            (seconds,) = args
-            seconds = seconds if isinstance(seconds, float) else operator.index(seconds)
-        except (TypeError, ValueError):
-            seconds = -1
-        if kwargs or not 0 <= seconds < 9e9 or track is None:
-            real.sleep(*args, **kwargs)  # CPython's own error
+        if track is None:
+            real.sleep(seconds)
             return
         _, line, _ = user_call("sleep")
         if line is not None:

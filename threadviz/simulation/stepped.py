@@ -8,7 +8,7 @@ from ..learner.code import is_learners, outside
 from ..learner.naming import name_of
 from ..learner.places import NO_VALUE, Places, Site
 from ..learner.points import Listener
-from ..stage.surface import pool_module
+from ..stage.engine import pool_module
 from .locks import Lock, RLock
 from .scheduler import Operation, Task
 from .simplequeue import SimpleQueue

@@ -1,7 +1,6 @@
 """The simulator as an engine: virtual threads and clocks behind the names of `threading` and `time`."""
 
 import math
-import operator
 import signal
 import threading
 from collections.abc import Callable
@@ -16,7 +15,6 @@ from ..learner.points import Listener
 from ..stage.clocks import NOON
 from ..stage.engine import Engine
 from ..stage.output import Output
-from ..stage.surface import pool_module
 from ..texts import error_parts, error_text
 from ..trace import Call, Kind
 from .locks import Lock, RLock
@@ -86,15 +84,11 @@ class SimulatedThreads(Engine):
     def wall_ns(self) -> int:
         return NOON + self._simulator.now
 
-    def sleep(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            (seconds,) = args
-            seconds = seconds if isinstance(seconds, float) else operator.index(seconds)
-        except (TypeError, ValueError):
-            seconds = -1
-        if kwargs or not 0 <= seconds < 9e9:
-            real.sleep(*args, **kwargs)  # CPython's own error
-            return
+    @property
+    def rows(self) -> list[Task]:
+        return self._simulator.tasks
+
+    def sleep_for(self, seconds: float) -> None:
         simulator = self._simulator
         operation = simulator.begin_operation("sleep")
         if operation.line is not None:
@@ -193,19 +187,6 @@ class SimulatedThreads(Engine):
             thread._handle = _Handle(task)
         thread._started._flag = True  # type: ignore[attr-defined]
         simulator.start_first(task)
-
-    def start_new_thread(self, function: Any, args: Any, kwargs: Any = None) -> int:
-        """What `_thread` offers below `threading`: such a thread is never waited for."""
-        if not callable(function):
-            raise TypeError("first arg must be callable")
-        if not isinstance(args, tuple):
-            raise TypeError("2nd arg must be a tuple")
-        if kwargs is not None and not isinstance(kwargs, dict):
-            raise TypeError("optional 3rd arg must be a dictionary")
-        number = len(self._simulator.tasks)
-        thread = threading.Thread(target=function, name=f"Dummy-{number}", args=args, kwargs=kwargs, daemon=True)
-        self.start(thread)
-        return thread.ident or 0
 
     def _boot(self, task: Task) -> None:
         simulator = self._simulator
@@ -326,17 +307,3 @@ class SimulatedThreads(Engine):
 
     def object_name(self, wanted: object, otherwise: str) -> str:
         return self._simulator.object_name(wanted, otherwise)
-
-    # ---- the program's end --------------------------------------------------------------------------------------
-
-    def drain_pools(self) -> None:
-        """What the interpreter does at exit: pools that nobody shut down let their idle workers go."""
-        pool_module._shutdown = True
-        for thread, work in list(pool_module._threads_queues.items()):
-            if getattr(thread, "_threadviz", None) in self._simulator.tasks:
-                work.put(None)
-
-    def forget_pools(self) -> None:
-        """The interpreter's own exit must not wait for simulated workers."""
-        for task in self._simulator.tasks:
-            pool_module._threads_queues.pop(task.thread, None)

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 from .. import real
 from ..patches import Patches, Replacement
 from .clocks import NOON, dates_of_a_run
-from .engine import Engine, Virtual
-from .surface import pool_module, surface
+from .engine import Engine, Virtual, pool_module
+from .surface import surface
 
 
 class _Place(NamedTuple):

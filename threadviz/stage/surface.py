@@ -20,11 +20,10 @@ from ..trace import NOBODY
 from . import cpu
 from .clocks import clock_gettime, with_default
 from .databases import connecting
-from .engine import Engine, Virtual
+from .engine import Engine, Virtual, pool_module
 from .real_waits import SELECTORS, receiving, selecting, wait_for_process
 from .signals import handler_of, set_handler
 
-pool_module: Any = concurrent.futures.thread
 _AcquireFutures: Any = concurrent.futures._base._AcquireFutures
 
 
