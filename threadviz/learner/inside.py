@@ -84,7 +84,7 @@ def _in_function(function: FunctionType) -> Parts:
         if not issubclass(type(value), ModuleType):  # not isinstance, which may run the learner's own code
             if _may_hold(value):
                 yield NAME, name, value
-        elif is_learners(getattr(value, "__file__", None) or "<frozen"):
+        elif is_learners(vars(value).get("__file__") or "<frozen"):  # without the `__getattr__` that it may have
             yield from ((NAME, f"{name}.{each}", vars(value)[each]) for each in names if each in vars(value))
     defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     yield from ((NAME, f"a default of {function.__name__}()", value) for value in defaults if _may_hold(value))
