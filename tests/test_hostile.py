@@ -12,7 +12,7 @@ import time
 import pytest
 
 import threadviz as tv
-from threadviz.recording import one_run, recorder
+from threadviz.recording import lives, one_run
 from threadviz.simulation import scheduler
 from threadviz.texts import error_text
 
@@ -59,7 +59,7 @@ def low_limits(monkeypatch, request):
         monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.2)
         for name, limit in (("MAX_EVENTS", 20_000), ("MAX_SWITCHES", 50_000), ("MAX_THREADS", 1_000)):
             monkeypatch.setattr(scheduler, name, limit)
-    monkeypatch.setattr(recorder, "MAX_THREADS", 50)
+    monkeypatch.setattr(lives, "MAX_THREADS", 50)
     monkeypatch.setattr(one_run, "MAX_LINES", 20_000)
     hurry(monkeypatch, FASTER)
     monkeypatch.setattr("sys.stdin", io.StringIO())

@@ -16,7 +16,7 @@ import pytest
 
 import threadviz as tv
 from threadviz import real
-from threadviz.recording import assembly, locks, one_run, recorder
+from threadviz.recording import assembly, lives, locks, one_run, recorder
 from threadviz.stage import stage
 
 from . import programs
@@ -249,7 +249,7 @@ def test_daemon_that_would_go_on_for_ever_is_abandoned_and_ended(keep_busy):
 
 
 def test_thread_that_outlives_the_run_is_named(monkeypatch):
-    monkeypatch.setattr(recorder, "GRACE", 0.05)
+    monkeypatch.setattr(lives, "GRACE", 0.05)
     end, other_end = os.pipe()
 
     def main():

@@ -12,8 +12,9 @@ from ..learner.code import line_in
 from ..learner.places import shared
 from ..texts import printable
 from ..trace import Trace, TraceEvent, Wait
-from .recorder import GAP, MAX_NOTES, Described, LockNote, Note, Recorder, Spot, TouchNote, Track
+from .recorder import MAX_NOTES, Recorder
 from .sampling import cut, split
+from .tracks import GAP, Described, LockNote, Note, Spot, TouchNote, Track
 
 MOST_HOLDERS = 4  # that a wait names
 

@@ -9,7 +9,8 @@ from typing import Any
 from .. import real
 from ..learner.code import is_learners, made_by_condition, outside, queue_of, user_call
 from ..learner.notes import blocked_in
-from .recorder import Described, Note, Recorder, Spot, Track
+from .recorder import Recorder
+from .tracks import Described, Note, Spot, Track
 
 _get_ident, _getframe, _now = real.get_ident, sys._getframe, perf_counter_ns
 
@@ -123,7 +124,7 @@ class Lock:
         if self.made_by_learner and self._name and id(code) in recorder.learners:
             place = code, frame.f_lasti
             described = Described("blocked", "", place, self, self._name, "lock")
-            got = recorder.wait(track, described, self._attempt, seconds, self.locked)
+            got = track.wait(described, self._attempt, seconds, self.locked)
             if got and len(recorder.notes) < recorder.room:
                 recorder.notes.append((_now(), _get_ident(), "acquire", self, code, place[1], self))
             if not got and len(recorder.notes) < recorder.room:
@@ -144,7 +145,7 @@ class Lock:
                 recorder.note("call", name, line=line)
         self._waiters.append(track)
         try:
-            got = recorder.wait(track, described, self._attempt, seconds, self.locked)
+            got = track.wait(described, self._attempt, seconds, self.locked)
         finally:
             self._waiters.remove(track)
         cause: Any = self if self.made_by_learner else self._released  # the lock itself: whoever let it go last

@@ -92,7 +92,7 @@ def _record(program: partial[Any], around: Surroundings, told: list[str], interr
             gc.freeze()
         recorder.excepthook = _hook(output)
         recorder.stop_hearing = partial(points.heard_by, None)
-        recorder.install(patches)
+        recorder.lives.install(patches)
         stage.begin(recorder, seed=0)
         recorder.began = perf_counter_ns()
         with interrupts.allowed(), suppress(StopRun), Sampler(recorder):
@@ -108,11 +108,11 @@ def _record(program: partial[Any], around: Surroundings, told: list[str], interr
                 kept["error"] = error
                 recorder.all[0].ending = "raised"
                 recorder.note_error(error)
-            recorder.finish_main()
+            recorder.lives.finish_main()
         ended = perf_counter_ns()
         told += [
             f"{name} was still running when the run had ended: what it did later is not shown"
-            for name in recorder.end_all()
+            for name in recorder.lives.end_all()
         ]
         notes = list(recorder.notes)
         touches = list(recorder.touches)

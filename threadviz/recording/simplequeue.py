@@ -8,7 +8,8 @@ from .. import real
 from ..learner.code import user_call
 from ..learner.notes import blocked_in
 from ..learner.queues import Traffic
-from .recorder import Described, Note, Recorder, Track, can_last
+from .recorder import Recorder, can_last
+from .tracks import Described, Note, Track
 
 
 class SimpleQueue:
@@ -67,7 +68,7 @@ class SimpleQueue:
         self._waiters.append(track)
         try:
             described = Described("blocked", label, line, None, label.removeprefix("waits for "))
-            arrived = recorder.wait(track, described, attempt, timeout, self._real.empty)
+            arrived = track.wait(described, attempt, timeout, self._real.empty)
         finally:
             self._waiters.remove(track)
         if line is not None:
