@@ -14,13 +14,13 @@ from ..texts import printable
 from ..trace import Trace, TraceEvent, Wait
 from .recorder import MAX_NOTES, Recorder
 from .sampling import cut, split
-from .tracks import GAP, Described, LockNote, Note, Spot, TouchNote, Track
+from .tracks import GAP, Described, LockNote, Note, SpanNote, Spot, TouchNote, Track
 
 MOST_HOLDERS = 4  # that a wait names
 
 
 def assemble(
-    recorder: Recorder, notes: list[Note | LockNote], touches: list[TouchNote], ended: int, told: list[str]
+    recorder: Recorder, notes: list[Note | SpanNote | LockNote], touches: list[TouchNote], ended: int, told: list[str]
 ) -> Trace:
     """The trace of what was noted until `ended` (nanoseconds on the recorder's clock); `told` is what was left out.
 
@@ -37,7 +37,7 @@ def assemble(
 
 
 def _assemble(
-    recorder: Recorder, notes: list[Note | LockNote], touches: list[TouchNote], ended: int, told: list[str]
+    recorder: Recorder, notes: list[Note | SpanNote | LockNote], touches: list[TouchNote], ended: int, told: list[str]
 ) -> Trace:
     began = recorder.began
     events: list[TraceEvent] = []
@@ -55,28 +55,28 @@ def _assemble(
     current = {main.thread.ident: main}  # OS thread's identity -> the thread of the run that it is now
     note: Any
     for note in notes:
-        time, by, kind, what, value, place, cause = note
-        now = time - began
-        if isinstance(by, int):
-            track = current.get(by)
+        now = note[0] - began
+        if isinstance(note, SpanNote):
+            label = note.label
+            if note.lock is not None:
+                label = _waits_for(label, holds[note.lock].during(note.since - began, note.got))
+            note.track.enter(note.since - began, note.state, label, _line(note.place), note.on)
+            note.track.enter(now, "running")
+            continue
+        track: Track | None
+        if isinstance(note, Note):
+            _, track, kind, what, value, place, cause = note
+        else:
+            _, ident, kind, lock, code, offset, cause = note
+            track = current.get(ident)
             if kind == "acquire":
-                holds[what].acquire(track, now)
+                holds[lock].acquire(track, now)
             else:
-                holds[what].release(now, len(events) if track is not None else None)
+                holds[lock].release(now, len(events) if track is not None else None)
             if track is None:
                 continue
-            what, value, place = what._name, "", None if value is None else (value, place)
-        else:
-            track = by
+            what, value, place = lock._name, "", None if code is None else (code, offset)
         line = _line(place)
-        if kind == "span":
-            state, since, on = value
-            if cause is not None:
-                lock, got = cause
-                what = _waits_for(what, holds[lock].during(since - began, got))
-            track.enter(since - began, state, what, line, on)
-            track.enter(now, "running")
-            continue
         if kind == "begin":
             track.since = now
             current[track.thread.ident] = track
@@ -109,14 +109,12 @@ def _assemble(
 
 def _of_shared_places(notes: list[Any], touches: list[TouchNote]) -> tuple[list[Note], bool]:
     """The touches of what threads share, as notes, and whether these are all there were."""
-    begun = {note[1].number: note[0] for note in notes if note[2] == "begin"}
-    known = [(when, track, kind, place.known_as, value, line) for when, track, kind, place, value, line in touches]
-    places = shared(((when, track.number, kind, place) for when, track, kind, place, _, _ in known), begun)
-    kept = [touch for touch in known if id(touch[3]) in places]
-    found: list[Note] = [
-        (when, track, kind, place.name, value, line, None) for when, track, kind, place, value, line in kept
-    ]
-    return found, not any(place.cut for _, _, _, place, _, _ in kept)
+    begun = {note.track.number: note.when for note in notes if isinstance(note, Note) and note.kind == "begin"}
+    known = [touch._replace(place=touch.place.known_as) for touch in touches]
+    places = shared(((touch.when, touch.track.number, touch.kind, touch.place) for touch in known), begun)
+    kept = [touch for touch in known if id(touch.place) in places]
+    found = [Note(when, track, kind, place.name, value, line, None) for when, track, kind, place, value, line in kept]
+    return found, not any(touch.place.cut for touch in kept)
 
 
 class _Holds:

@@ -129,7 +129,7 @@ class Lock:
                 recorder.notes.append((_now(), _get_ident(), "acquire", self, code, place[1], self))
             if not got and len(recorder.notes) < recorder.room:
                 name = f"{self.class_name}.acquire"
-                recorder.notes.append((_now(), track, "wake", name, "time-out", place, None))
+                recorder.notes.append(Note(_now(), track, "wake", name, "time-out", place, None))
             return got
         name, line, outermost = user_call(f"{self.class_name}.acquire")
         takes_it = outermost is None or name.endswith((".acquire", ".__enter__", ".wait", ".wait_for"))

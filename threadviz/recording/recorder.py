@@ -1,6 +1,6 @@
 """Notes what real OS threads do on the real clock: an engine over the real primitives.
 
-Every thread appends plain tuples to one list, which costs a fraction of a microsecond; lanes and spans are made of
+Every thread appends its notes to one list, which costs a fraction of a microsecond; lanes and spans are made of
 them afterwards, in `assembly.py`.
 """
 
@@ -20,7 +20,7 @@ from ..texts import Namesakes, error_parts, printable
 from ..trace import Call, Kind, On, State
 from .lives import Lives
 from .sampling import own_clock
-from .tracks import GAP, SLICE, Described, LockNote, Note, TouchNote, Track
+from .tracks import GAP, SLICE, Described, LockNote, Note, SpanNote, TouchNote, Track
 
 MAX_NOTES = 200_000  # of a run; what comes later is not kept
 MAX_ACCESSES = 1_000_000  # that are looked at to see whether threads share what they touch
@@ -34,7 +34,7 @@ class Recorder(Engine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.notes: list[Note | LockNote] = []
+        self.notes: list[Note | SpanNote | LockNote] = []
         self.touches: list[TouchNote] = []
         self.forgotten = 0  # touches, of what one thread alone had touched
         self.hears_all = True
@@ -87,7 +87,7 @@ class Recorder(Engine):
         if len(self.notes) >= self.room:
             self.fill()
             return None
-        note: Note = (perf_counter_ns(), track, kind, what, value, line, cause)
+        note = Note(perf_counter_ns(), track, kind, what, value, line, cause)
         self.notes.append(note)
         return note
 
@@ -125,7 +125,7 @@ class Recorder(Engine):
         track = self.tracks.get(real.get_ident())
         if track is None:
             return
-        self.touches.append((perf_counter_ns(), track, kind, place, value, line))
+        self.touches.append(TouchNote(perf_counter_ns(), track, kind, place, value, line))
         if len(self.touches) >= MAX_NOTES and self._tidying.acquire(False):
             try:
                 self._tidy()
@@ -137,11 +137,11 @@ class Recorder(Engine):
         many = len(self.touches)
         kept = []
         for touch in self.touches[:many]:
-            place = touch[3].known_as
+            place = touch.place.known_as
             if place.own or place.several:
                 kept.append(touch)
             else:
-                place.cut = touch[3].cut = True
+                place.cut = touch.place.cut = True
         self.touches[:many] = kept  # at once, as others go on appending
         self.forgotten += many - len(kept)
         if len(kept) > MAX_NOTES // 2 or self.forgotten >= MAX_ACCESSES:
@@ -173,7 +173,7 @@ class Recorder(Engine):
 
     def note_span(self, track: Track, state: State, label: str, start: int, end: int, line: Any, on: On = "") -> None:
         if len(self.notes) < self.room:
-            self.notes.append((end, track, "span", label, (state, start, on), line, None))
+            self.notes.append(SpanNote(end, track, state, label, start, line, on))
 
     def current_frames(self) -> dict[int, FrameType]:
         frames = {ident: visible(frame) for ident, frame in real.current_frames().items()}

@@ -25,12 +25,46 @@ SLICE = 0.1  # seconds, real: how long a wait lasts before it looks about
 GAP = 1_000_000  # nanoseconds: between two looks at the clock, so long that the thread was off the CPU
 
 Spot = tuple[CodeType, int]  # code and the offset of an instruction in it: a line that nobody has looked up yet
-# nanoseconds, thread, kind, what, value, line, cause
-Note = tuple[int, "Track", str, Any, Any, int | Spot | None, Any]
-# the same of a lock that was got or let go: nanoseconds, OS thread's identity, kind, lock, code, offset, cause
+# A lock was got or let go, as a plain tuple, which costs the least: nanoseconds, OS thread's identity, kind, lock,
+# code, offset, cause.
 LockNote = tuple[int, int, str, Any, CodeType | None, int | None, Any]
-# nanoseconds, thread, kind, place, value, line, of an access that counts if threads share the place
-TouchNote = tuple[int, "Track", Kind, Place, str, int]
+
+
+class Note(NamedTuple):
+    """Something happened in a thread."""
+
+    when: int  # nanoseconds
+    track: "Track"
+    kind: Kind
+    what: str
+    value: str
+    place: int | Spot | None
+    cause: Any  # the note of what let it happen, or the lock whose last release did
+
+
+class SpanNote(NamedTuple):
+    """A thread was in one state until now."""
+
+    when: int  # nanoseconds: its end
+    track: "Track"
+    state: State
+    label: str
+    since: int
+    place: int | Spot | None
+    on: On = ""
+    lock: Any = None  # that it waited for
+    got: bool = False  # the lock
+
+
+class TouchNote(NamedTuple):
+    """An access that counts if threads share the place."""
+
+    when: int  # nanoseconds
+    track: "Track"
+    kind: Kind
+    place: Place
+    value: str
+    line: int
 
 
 class Described(NamedTuple):
@@ -124,6 +158,6 @@ class Track(Row):
                 if on != "lock":
                     recorder.note_span(self, state, label, began, now, line, on)
                 else:
-                    recorder.notes.append((now, self, "span", what, (state, began, on), line, (holder, done)))
+                    recorder.notes.append(SpanNote(now, self, state, what, began, line, on, holder, done))
             if not recorder.stopping:
                 self.waiting = None
