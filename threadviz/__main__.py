@@ -140,8 +140,8 @@ def _tell_log(done: Run) -> None:
     """What was printed and logged; without the lines on exceptions, of which the tracebacks follow."""
     errors = {error_text(error) for error in done.errors.values()}
     for line in done.log:
-        _, told, error = line.text.partition(f"exception in {line.thread}: ")
-        if not line.seen and (not told or error not in errors):
+        _, of_an_error, error = line.text.partition(f"exception in {line.thread}: ")
+        if not line.seen and (not of_an_error or error not in errors):
             _say(line.text, sys.stderr if line.to_stderr else sys.stdout)
     sys.stdout.flush()
 

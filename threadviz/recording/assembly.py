@@ -14,15 +14,15 @@ from ..texts import printable
 from ..trace import Trace, TraceEvent, Wait
 from .recorder import MAX_NOTES, Recorder
 from .sampling import cut, split
-from .tracks import GAP, Described, LockNote, Note, SpanNote, Spot, TouchNote, Track
+from .tracks import GAP, AnyNote, Described, Note, SpanNote, Spot, TouchNote, Track
 
 MOST_HOLDERS = 4  # that a wait names
 
 
 def assemble(
-    recorder: Recorder, notes: list[Note | SpanNote | LockNote], touches: list[TouchNote], ended: int, told: list[str]
+    recorder: Recorder, notes: list[AnyNote], touches: list[TouchNote], ended: int, left_out: list[str]
 ) -> Trace:
-    """The trace of what was noted until `ended` (nanoseconds on the recorder's clock); `told` is what was left out.
+    """The trace of what was noted until `ended` (nanoseconds on the recorder's clock), and what `left_out` says of it.
 
     Of the `touches` only those of places that threads share come into it.
     """
@@ -30,14 +30,14 @@ def assemble(
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return _assemble(recorder, notes, touches, ended, told)
+        return _assemble(recorder, notes, touches, ended, left_out)
     finally:
         if collecting:
             gc.enable()
 
 
 def _assemble(
-    recorder: Recorder, notes: list[Note | SpanNote | LockNote], touches: list[TouchNote], ended: int, told: list[str]
+    recorder: Recorder, notes: list[AnyNote], touches: list[TouchNote], ended: int, left_out: list[str]
 ) -> Trace:
     began = recorder.began
     events: list[TraceEvent] = []
@@ -45,12 +45,12 @@ def _assemble(
     holds = _Locks()
     accesses, all_there = _of_shared_places(notes, touches)
     if not (all_there and recorder.hears_all):
-        told = ["there were too many reads and writes to keep them all: some are not shown", *told]
+        left_out = ["there were too many reads and writes to keep them all: some are not shown", *left_out]
     full = len(notes) >= MAX_NOTES
     notes = sorted([*notes, *accesses], key=lambda note: note[0])
     if full:
         ended = notes[-1][0]
-        told = [f"only the first {MAX_NOTES:,} notes were kept: what came after them is not shown", *told]
+        left_out = [f"only the first {MAX_NOTES:,} notes were kept: what came after them is not shown", *left_out]
     main = recorder.all[0]
     current = {main.thread.ident: main}  # OS thread's identity -> the thread of the run that it is now
     note: Any
@@ -96,7 +96,7 @@ def _assemble(
     for track in lanes:
         track.spans = split(track.spans, track.looks, began, len(lanes))
     if before != [track.spans for track in lanes]:
-        told = [*told, "when a thread computed is known only roughly: its CPU clock was looked at every 10 ms"]
+        left_out = [*left_out, "when a thread computed is known only roughly: its CPU clock was looked at every 10 ms"]
     for track in lanes:
         track.spans = cut(track.spans, [call.start for call in track.calls])
     if recorder.deadlocked:
@@ -104,7 +104,7 @@ def _assemble(
     waits = tuple(
         _endless(track, track.waiting[1], holds) for track in lanes if recorder.deadlocked and track.waiting is not None
     )
-    return Trace(tuple(t.lane() for t in lanes), tuple(events), duration / 1e9, "real", waits, tuple(told))
+    return Trace(tuple(t.lane() for t in lanes), tuple(events), duration / 1e9, "real", waits, tuple(left_out))
 
 
 def _of_shared_places(notes: list[Any], touches: list[TouchNote]) -> tuple[list[Note], bool]:

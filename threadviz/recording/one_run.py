@@ -32,9 +32,9 @@ MAX_LINES = 100_000  # printed and logged in a run
 def record_once(program: partial[Any]) -> Finished:
     """Run a scenario's call on real threads.  KeyboardInterrupt comes through, when everything is put back."""
     around = look_outside(program, (Lock, SimpleQueue))
-    told = [f"{path} {kind}: who waited for it, and who held it, is not shown" for path, kind, _ in around.shared]
+    left_out = [f"{path} {kind}: who waited for it, and who held it, is not shown" for path, kind, _ in around.shared]
     with exclusively(), _Interrupts() as interrupts:
-        interrupts.finished = _record(program, around, told, interrupts)
+        interrupts.finished = _record(program, around, left_out, interrupts)
         return interrupts.finished
 
 
@@ -79,7 +79,7 @@ class _Interrupts:
             self._inside = False
 
 
-def _record(program: partial[Any], around: Surroundings, told: list[str], interrupts: _Interrupts) -> Finished:
+def _record(program: partial[Any], around: Surroundings, left_out: list[str], interrupts: _Interrupts) -> Finished:
     set_home(around.home)
     recorder = Recorder()
     kept: dict[str, Any] = {}
@@ -110,7 +110,7 @@ def _record(program: partial[Any], around: Surroundings, told: list[str], interr
                 recorder.note_error(error)
             recorder.lives.finish_main()
         ended = perf_counter_ns()
-        told += [
+        left_out += [
             f"{name} was still running when the run had ended: what it did later is not shown"
             for name in recorder.lives.end_all()
         ]
@@ -118,10 +118,10 @@ def _record(program: partial[Any], around: Surroundings, told: list[str], interr
         touches = list(recorder.touches)
         stage.end(recorder)
     if len(output.lines) >= MAX_LINES:
-        told.append(f"only the first {MAX_LINES:,} lines of what was printed and logged were kept")
-    told += [*points.unseen, *recorder.given_away.values()]
-    told.append(_overhead(len(notes)))
-    trace = assemble(recorder, notes, touches, ended, told)
+        left_out.append(f"only the first {MAX_LINES:,} lines of what was printed and logged were kept")
+    left_out += [*points.unseen, *recorder.given_away.values()]
+    left_out.append(_overhead(len(notes)))
+    trace = assemble(recorder, notes, touches, ended, left_out)
     errors = one_each([*recorder.errors, *stage.silent.errors()])
     return Finished(
         trace,

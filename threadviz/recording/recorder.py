@@ -20,7 +20,7 @@ from ..texts import Namesakes, error_parts, printable
 from ..trace import Call, Kind, On, State
 from .lives import Lives
 from .sampling import own_clock
-from .tracks import GAP, SLICE, Described, LockNote, Note, SpanNote, TouchNote, Track
+from .tracks import GAP, SLICE, AnyNote, Described, Note, SpanNote, TouchNote, Track
 
 MAX_NOTES = 200_000  # of a run; what comes later is not kept
 MAX_ACCESSES = 1_000_000  # that are looked at to see whether threads share what they touch
@@ -34,7 +34,7 @@ class Recorder(Engine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.notes: list[Note | SpanNote | LockNote] = []
+        self.notes: list[AnyNote] = []
         self.touches: list[TouchNote] = []
         self.forgotten = 0  # touches, of what one thread alone had touched
         self.hears_all = True
@@ -262,16 +262,16 @@ class Recorder(Engine):
         other = main if thread is main.thread else getattr(thread, "_threadviz", None)
         other = other if isinstance(other, Track) else None
         name, line, outermost = user_call("Thread.join")
-        told = other.name if other is not None else printable(thread.name)
+        awaited = other.name if other is not None else printable(thread.name)
         if line is not None:
-            self.note("call", name, told if outermost is None else "", line=line)
+            self.note("call", name, awaited if outermost is None else "", line=line)
 
         def attempt(seconds: float) -> bool:
             real.join(thread, seconds)
             return not real.is_alive(thread)
 
-        label = f"{'Thread.join' if line is None else name}: waits for {told}"
-        described = Described("blocked", label, line, other, f"the end of {told}", "thread")
+        label = f"{'Thread.join' if line is None else name}: waits for {awaited}"
+        described = Described("blocked", label, line, other, f"the end of {awaited}", "thread")
         ended = track.wait(described, attempt, timeout, lambda: real.is_alive(thread))
         if line is not None:
             cause = other.end if ended and other is not None else None

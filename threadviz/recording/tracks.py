@@ -67,6 +67,9 @@ class TouchNote(NamedTuple):
     line: int
 
 
+AnyNote = Note | SpanNote | LockNote
+
+
 class Described(NamedTuple):
     """A wait, before anybody knows how long it lasts."""
 

@@ -44,8 +44,8 @@ def where(trace: Trace, index: int) -> str:
 def with_value(trace: Trace, index: int) -> str:
     """The value of a trace event, and its line."""
     event = trace.events[index]
-    told = ", ".join(filter(None, (clean(event.value), f"line {event.line}" if event.line is not None else "")))
-    return f" ({told})" if told else ""
+    about = ", ".join(filter(None, (clean(event.value), f"line {event.line}" if event.line is not None else "")))
+    return f" ({about})" if about else ""
 
 
 def container(place: str) -> str:

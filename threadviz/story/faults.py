@@ -39,7 +39,7 @@ def _found(trace: Trace) -> tuple[Fault, ...]:
 def _deadlock(trace: Trace) -> Iterator[Fault]:
     """Threads that wait for one another in a circle."""
     if cycle := deadlock_cycle(trace):
-        told, taken = [], []
+        waits, taken = [], []
         for wait in cycle:
             holder = f", held by {clean(wait.holder)}" if wait.on == "lock" and wait.holder is not None else ""
             took = _taken(trace, wait.thread, cycle)
@@ -47,8 +47,8 @@ def _deadlock(trace: Trace) -> Iterator[Fault]:
             if took is not None:
                 taken.append(took)
                 first = f"took {clean(trace.events[took].what)}{where(trace, took)} and "
-            told.append(f"{clean(wait.thread)} {first}waits for {clean(wait.what)}{holder}{at_line(wait.line)}")
-        yield Fault("deadlock", f"deadlock, nobody can go on: {'; '.join(told)}", tuple(taken))
+            waits.append(f"{clean(wait.thread)} {first}waits for {clean(wait.what)}{holder}{at_line(wait.line)}")
+        yield Fault("deadlock", f"deadlock, nobody can go on: {'; '.join(waits)}", tuple(taken))
 
 
 def _taken(trace: Trace, thread: str, cycle: tuple[object, ...]) -> int | None:
