@@ -215,8 +215,9 @@ def explore(
     preemptions : int, optional
         Look only at interleavings with at most so many switches away from a thread that could have gone on.
     executor : concurrent.futures.Executor, optional
-        Other processes that share the runs, such as a `ProcessPoolExecutor`.  Outcomes and counts are the same; it pays
-        for searches of many seconds.  The scenario, its arguments and outcomes are pickled, by cloudpickle.
+        Other processes that share the runs, such as a `ProcessPoolExecutor`, or on several machines what
+        `Client.get_executor()` of Dask returns.  Outcomes and counts are the same; it pays for searches of many
+        seconds.  The scenario, its arguments and outcomes are pickled, by cloudpickle.
 
     Returns
     -------
