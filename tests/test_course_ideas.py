@@ -11,8 +11,8 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 # idea -> cells as "chapter/cell", each with words that stand in the cell or in what it prints
 IDEAS = {
     "a thread is a flow of execution of its own": {
-        "00/title": ["one line of work through your program", "its own place in the code"],
-        "01/what-is-a-thread": ["one line of work through your program", "share its memory"],
+        "00/title": ["one path through your program", "its own place in the code"],
+        "01/what-is-a-thread": ["one path through your program", "share its memory"],
     },
     "threads are not processes": {"01/what-is-a-thread": ["not processes", "see the same objects"]},
     "threads of the usual build only seem to run Python code at the same time": {
@@ -135,7 +135,9 @@ IDEAS = {
         "05/surface-intro": ["keep the futures, and ask each for its result"],
         "05/surface-run": ["nobody asked for the ValueError"],
     },
-    "after its first exception map only stops": {"05/map-answer": ["from then on it only stops"]},
+    "after its first exception map gives no more results": {
+        "05/map-answer": ["every later `next` raises `StopIteration`"]
+    },
     "cancel and time-outs stop no call that has begun": {
         "05/cancel-answer": ["Nothing can stop a thread"],
         "05/timeout-real": ["The time-out ends the *waiting*"],

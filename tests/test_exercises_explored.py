@@ -76,7 +76,7 @@ def test_order_to_begin_with_is_not_the_answer(any_time, capsys):
 @pytest.mark.parametrize(
     ("order", "said"),
     [
-        ("", "Each gate makes six steps; yours has 0 of gate 1, 0 of gate 2, 0 in all"),
+        ("", "Each gate takes six steps; yours has 0 of gate 1, 0 of gate 2, 0 in all"),
         ("1 2 2 1", "yours has 2 of gate 1, 2 of gate 2, 4 in all"),
         ("1 2 2 2 2 1 2 1 1 1 1 3", "yours has 6 of gate 1, 5 of gate 2, 12 in all"),
         ("1 2 2 2 2 2 2 1 1 1 1 1 1", "yours has 7 of gate 1, 6 of gate 2, 13 in all"),
