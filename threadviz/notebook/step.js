@@ -1,7 +1,7 @@
 // The panel of tv.step: the code, a button for each thread, and what they share.  The kernel says what stands there;
 // what is pressed goes back to it.  All texts are set as text, never as HTML.
 
-const HELP = "Keys: a digit lets that thread make its next step, backspace takes the newest one back.";
+const HELP = "Keys: a digit lets that thread take its next step, backspace undoes the newest.";
 
 function node(name, about = {}, ...inner) {
   const made = Object.assign(document.createElement(name), about);
