@@ -542,3 +542,20 @@ def test_line_of_one_cell_is_not_taken_for_the_same_line_of_another():
     assert told["Thread.join"] == ("4", "thread.join()")
     assert told["Thread-1 (<lambda>)"] == ("4", "thread.start()")
     assert told["found"] == ("5", "return len(found)")
+
+
+def test_method_that_changes_a_list_stands_beside_its_mark_as_a_call():
+    def scenario():
+        found = []
+        threads = [threading.Thread(target=found_later, args=(found,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return len(found)
+
+    def found_later(found):
+        time.sleep(1)
+        found.append("a page")
+
+    assert "calls found.append()" in tv.simulate(scenario).svg()

@@ -252,6 +252,8 @@ def _texts(trace: Trace, event: TraceEvent, over: TraceEvent | None, names: dict
         return [f"{event.kind}s {what}"]
     if event.kind == "read":
         return [f"reads {what} = {value}", f"reads {value}", value]
+    if over is None and value.endswith("()"):
+        return [f"calls {what}.{value}", f"{what}.{value}", value]
     name = f"{what} = {value}" if len(names) > 1 else value
     if over is None or not roomy:
         return [f"writes {name}", value]
