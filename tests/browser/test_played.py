@@ -8,13 +8,25 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from .conftest import ROOT
-from .lab import BROKEN, PANEL, PATIENCE, open_notebook, run_all, run_command, screenshot, set_theme, wait_until
+from .lab import (
+    BROKEN,
+    PANEL,
+    PATIENCE,
+    open_notebook,
+    restart_kernel,
+    run_all,
+    run_command,
+    screenshot,
+    set_theme,
+    wait_until,
+)
 from .played import FIRST, LATER
 
 pytestmark = pytest.mark.browser
 
 LONG = 2 * PATIENCE  # a thousand real runs on a busy machine
 OUTPUT = ".jp-OutputArea-output"
+LIVE = ".tv-view svg, .tv-predict form, .tv-threads button"
 NOT_YET = re.compile("not yet|still to answer", re.IGNORECASE)
 # Text that is outside its picture, and words that stand on others.
 CUT = """() => [...document.querySelectorAll('.jp-OutputArea-output svg')].flatMap(svg => {
@@ -190,6 +202,20 @@ def look(page, chapter, cells, theme, size):
         screenshot(page, f"played_{chapter}_{cell}_{theme}_{size[0]}")
 
 
+def come_back(page, address):
+    """Save the notebook, and open it again on another day, with nothing run; all that was shown is there."""
+    shown = page.locator(LIVE).count()
+    run_command(page, "docmanager:save")
+    page.wait_for_function(f"() => !({PANEL}).context.model.dirty", timeout=PATIENCE)
+    restart_kernel(page)
+    page.goto("about:blank")
+    open_notebook(page, address)
+    page.wait_for_function(
+        "([parts, shown]) => document.querySelectorAll(parts).length === shown", arg=[LIVE, shown], timeout=PATIENCE
+    )
+    assert page.locator(BROKEN).count() == 0
+
+
 @pytest.mark.parametrize("chapter", [*FIRST, *LATER])
 def test_chapter_is_played_from_its_first_prediction_to_its_last_exercise(page, lab, folder, chapter):
     path, moves = folder / f"played_{chapter}.ipynb", (FIRST | LATER)[chapter]
@@ -228,4 +254,5 @@ def test_chapter_is_played_from_its_first_prediction_to_its_last_exercise(page, 
         assert json.dumps([each["id"] for each in found.response["violations"]]) == "[]"
         for size in ((1440, 900), (1280, 800)):
             look(page, chapter, played, theme, size)
+    come_back(page, lab(path.name))
     assert page.alerts == []
