@@ -28,7 +28,7 @@ FIRST: dict[str, dict[str, Settings | str]] = {
     },
     "06_race_conditions": {
         "busy-interact": {"workers": 3, "updates": 8, "disk": 0.2},
-        "order-step": "1212",
+        "order-step": "1221",
         "hasty-interact": {"workers": 3, "updates": 12, "seed": 2},
     },
     "07_any_time": {
