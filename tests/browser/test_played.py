@@ -119,7 +119,7 @@ def put(panel, name, value):
         handle, shown = control.locator("[role=slider]"), control.locator(".widget-readout")
         handle.press("Home")
         for _ in range(100):
-            if float(shown.inner_text()) == value:
+            if float(shown.inner_text().replace("−", "-")) == value:  # as d3 writes it
                 return
             handle.press("ArrowRight")
         raise AssertionError(f"the slider {name} has no {value}")
