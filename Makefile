@@ -19,7 +19,7 @@ unexport JPY_SESSION_NAME
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env lab test test-all test-unit test-whole test-notebooks test-pythons test-browser notebooks site book lint pins
+.PHONY: help env lab test test-all test-unit test-whole test-notebooks test-pythons test-node test-browser notebooks site book lint pins
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,7 +45,7 @@ lab: env ## Open the course in JupyterLab (more options: make lab ARGS=--no-brow
 
 test: test-unit test-notebooks ## Run the tests before a commit: of the many alike, a sample
 
-test-all: test-whole test-notebooks test-pythons test-browser ## Run every test there is
+test-all: test-whole test-notebooks test-pythons test-node test-browser ## Run every test there is
 
 test-unit: env ## Test the package and the set-up, of the many alike a sample
 	$(UNIT)
@@ -59,6 +59,9 @@ test-notebooks: env ## Run every notebook and compare it with its stored outputs
 test-pythons: env ## Test the package under the other Pythons that are found
 	$(BIN)/python tools/test_other_pythons.py
 
+test-node: env ## Test in Node.js what works in a browser tab, with the Python that the tab has
+	$(BIN)/python tools/test_in_node.py
+
 test-browser: env ## Use the notebooks in a real JupyterLab, if there is a Chromium
 	$(BIN)/pytest tests/browser
 
@@ -66,8 +69,8 @@ notebooks: env ## Link the chapters, run every notebook again and store its outp
 	$(BIN)/python tools/link_chapters.py
 	$(BIN)/python tools/execute_notebooks.py
 
-site: env ## Build the course for a browser tab, as static files in build/site
-	$(BIN)/python tools/build_site.py
+site: env ## Build the course for a browser tab, in build/site (to publish it: make site LEAN=1)
+	$(BIN)/python tools/build_site.py $(if $(LEAN),--lean)
 
 book: env ## Build the course as pages to read without a kernel, in build/book
 	$(BIN)/python tools/build_book.py

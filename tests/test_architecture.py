@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "threadviz"
 # Each room, and the rooms that it may import from; a room may always import from itself.
-GROUND = {"errors", "interrupts", "texts", "trace", "real", "patches", "kernel"}
+GROUND = {"errors", "interrupts", "texts", "trace", "real", "patches", "kernel", "tab"}
 ROOMS = {
     "errors": set(),
     "texts": set(),
@@ -17,6 +17,7 @@ ROOMS = {
     "real": set(),
     "interrupts": {"real"},
     "patches": set(),
+    "tab": {"errors", "real"},
     "kernel": set(),
     "schedule": {"errors"},
     "learner": GROUND,

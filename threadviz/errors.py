@@ -33,7 +33,15 @@ class Unseen(ThreadvizError):
     """Nothing of a scenario that was to be explored can be seen."""
 
 
-class NoRealThreads(ThreadvizError):
+class NotInThisTab(ThreadvizError):
+    """In a browser tab something is missing that was asked for; its text says where it is to be had."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the sentence alone, as there is nothing to be found in a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class NoRealThreads(NotInThisTab):
     """This Python cannot start a thread, as in a browser tab: it can simulate runs, but not record them."""
 
 

@@ -32,19 +32,6 @@ join = threading.Thread.join
 is_alive = threading.Thread.is_alive
 
 
-def can_switch() -> bool:
-    """Whether a greenlet can be switched to from here.
-
-    In a browser tab that takes a stack that can be suspended; one that begins with a message of the page, and not with
-    a callback of the event loop, cannot be.
-    """
-    if HAS_THREADS:
-        return True
-    from pyodide.ffi import can_run_sync
-
-    return bool(can_run_sync())
-
-
 def forget_own_thread() -> None:
     """To be called at the end of an OS thread that `threading` has not started.
 

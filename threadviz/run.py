@@ -20,6 +20,7 @@ from .story import words
 from .story.causality import deadlock_cycle
 from .story.chrome import trace_events
 from .story.facts import Facts
+from .tab import fetch
 from .trace import Clock, Wait
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ class Run:
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the timeline with matplotlib, into `ax` where one is given."""
         with held_back():  # here and below: matplotlib takes longer to import than all the rest
+            fetch("matplotlib")
             from .picture import figure
 
         return figure.drawn(self._timeline()) if ax is None else figure.plot(self.trace, self.title, ax)
@@ -161,6 +163,7 @@ class Run:
     def png(self) -> bytes:
         """The timeline as a PNG file's bytes."""
         with held_back():
+            fetch("matplotlib")
             from .picture import figure
 
         return figure.saved(self._timeline())
@@ -226,6 +229,7 @@ class Run:
             path.write_text(text + "\n", encoding="utf-8")
         else:
             with held_back():
+                fetch("matplotlib")
                 from .picture import figure
 
             path.write_bytes(figure.saved(self._timeline(), path.suffix[1:]))

@@ -1,11 +1,13 @@
 """Build the course as static files for a browser tab: JupyterLite, Pyodide, and all that the chapters import.
 
-    python tools/build_site.py [FOLDER]
+    python tools/build_site.py [--lean] [FOLDER]
 
 The site needs no server that computes and no other host: Python runs in the tab, in WebAssembly. Pyodide's core comes
 from npm, pure wheels from PyPI in the versions that requirements.txt pins, threadviz from this checkout. All of them
 stand in Pyodide's lock file, so that a kernel has them from the start. What was fetched is kept in `build/cache`.
 The same checkout and the same pins give the same files.
+
+A lean site, for publishing, leaves Pyodide's core to Pyodide's own host, and matplotlib, which is built for no other.
 """
 
 import hashlib
@@ -32,13 +34,18 @@ ADDED = {
     "bytecode": (["bytecode"], []),
     "comm": (["comm"], ["traitlets"]),
     "greenlet-pyodide": (["greenlet"], []),
+    "iniconfig": (["iniconfig"], []),
     "ipywidgets": (["ipywidgets"], ["comm", "ipython", "jupyterlab-widgets", "traitlets"]),
     "jupyterlab-widgets": ([], []),
+    "pluggy": (["pluggy"], []),
     "psygnal": (["psygnal"], []),
+    "pytest": (["pytest"], ["iniconfig", "packaging", "pluggy", "pygments"]),
     "threadviz": (["threadviz"], ["anywidget", "bytecode", "greenlet-pyodide", "ipython", "ipywidgets", "tqdm"]),
 }
 NOT_PINNED = {"greenlet-pyodide": "0.1.0"}  # as it is of use in a browser only
-ALSO = ["micropip", "jedi", "packaging"]  # what JupyterLite's kernel asks for by itself
+KERNELS = ["threadviz", "micropip", "jedi", "packaging"]  # all but the first JupyterLite's kernel asks for by itself
+ON_PAPER = "matplotlib"  # loaded when a picture is drawn with it
+CDN = "https://cdn.jsdelivr.net/pyodide/v{}/full/"
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 EPOCH = "1577836800"  # 2020-01-01, for every file: with the day of the build in them no two sites would be the same
 PORTABLE = ["--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none"]
@@ -102,10 +109,10 @@ def build_wheel(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def needed(known: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
-    """Each package that a chapter's kernel needs, with those that it needs in turn."""
+def needed(names: list[str], known: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """Each of these packages and of those that they need, with what it needs."""
     found: dict[str, list[str]] = {}
-    names = ["threadviz", *ALSO]
+    names = list(names)
     while names:
         name = names.pop()
         if name not in found:
@@ -114,16 +121,16 @@ def needed(known: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
-def lay_pyodide(folder: Path, version: str, python: str) -> None:
-    """Write Pyodide, the wheels, and the lock file that names them, with their checksums."""
+def lay_pyodide(folder: Path, version: str, python: str, names: list[str], lean: bool = False) -> None:
+    """Write Pyodide, the wheels of `names` and of what they need, and the lock file with their checksums."""
     core = fetch_core(version)
-    for name in CORE:
+    for name in [] if lean else CORE:
         shutil.copy(core / name, folder)
     lock = json.loads((core / "pyodide-lock.json").read_text(encoding="utf-8"))
     known = {normal(name): entry for name, entry in lock["packages"].items()}
     pinned = {**{name: entry["version"] for name, entry in known.items()}, **NOT_PINNED, **pins()}
     packages = {}
-    for name, depends in needed(known).items():
+    for name, depends in needed(names, known).items():
         with tempfile.TemporaryDirectory() as made:
             wheel = build_wheel(Path(made)) if name == "threadviz" else fetch_wheel(name, pinned[name], python)
             shutil.copy(wheel, folder)
@@ -138,16 +145,19 @@ def lay_pyodide(folder: Path, version: str, python: str) -> None:
             "package_type": "package",
             "unvendored_tests": False,
         }
+    for name in needed([ON_PAPER], known) if lean else []:
+        elsewhere = {**known[name], "file_name": CDN.format(version) + known[name]["file_name"]}
+        packages.setdefault(name, elsewhere)
     text = json.dumps({**lock, "packages": packages}, indent=1)
     (folder / "pyodide-lock.json").write_text(text, encoding="utf-8")
 
 
-def configuration() -> dict[str, Any]:
+def configuration(core: str) -> dict[str, Any]:
     """What JupyterLite is told: where Pyodide is, that nothing else is fetched, what is there from the start."""
     kernel = {
-        "pyodideUrl": "./static/pyodide/pyodide.mjs",
+        "pyodideUrl": f"{core}pyodide.mjs",
         "disablePyPIFallback": True,
-        "loadPyodideOptions": {"packages": ["threadviz"]},
+        "loadPyodideOptions": {"packages": ["threadviz"], "lockFileURL": "./static/pyodide/pyodide-lock.json"},
     }
     data = {"appName": "Threads in Python", "exposeAppInBrowser": True, "litePluginSettings": {KERNEL: kernel}}
     return {"jupyter-lite-schema-version": 0, "jupyter-config-data": data}
@@ -159,7 +169,17 @@ def settings() -> dict[str, Any]:
     return json.loads((folder / "default_setting_overrides.json").read_text(encoding="utf-8"))
 
 
-def build(site: Path) -> None:
+def going_on(notebook: str) -> str:
+    """A chapter in which Run All comes to the end, although some of its cells need what no tab has."""
+    chapter = json.loads(notebook)
+    for cell in chapter["cells"]:
+        if cell["cell_type"] == "code":
+            tags = cell["metadata"].setdefault("tags", [])
+            tags += [] if "raises-exception" in tags else ["raises-exception"]
+    return json.dumps(chapter, indent=1, ensure_ascii=False) + "\n"
+
+
+def build(site: Path, lean: bool = False) -> None:
     """Build the site into a folder, which is made anew."""
     from jupyterlite_pyodide_kernel.constants import PYODIDE_PYTHON_VERSION, PYODIDE_VERSION
 
@@ -169,11 +189,14 @@ def build(site: Path) -> None:
         pyodide = plan / "static" / "pyodide"
         pyodide.mkdir(parents=True)
         contents.mkdir()
-        lay_pyodide(pyodide, PYODIDE_VERSION, PYODIDE_PYTHON_VERSION)
-        (plan / "jupyter-lite.json").write_text(json.dumps(configuration(), indent=1), encoding="utf-8")
+        lay_pyodide(pyodide, PYODIDE_VERSION, PYODIDE_PYTHON_VERSION, KERNELS, lean)
+        told = configuration(CDN.format(PYODIDE_VERSION) if lean else "./static/pyodide/")
+        (plan / "jupyter-lite.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
         (plan / "overrides.json").write_text(json.dumps(settings(), indent=1), encoding="utf-8")
         for path in sorted((ROOT / "notebooks").glob("*.*")):
-            if path.suffix in (".ipynb", ".py"):
+            if path.suffix == ".ipynb":
+                (contents / path.name).write_text(going_on(path.read_text(encoding="utf-8")), encoding="utf-8")
+            elif path.suffix == ".py":
                 shutil.copy(path, contents)
         shutil.rmtree(site, ignore_errors=True)
         command = [BIN / "jupyter", "lite", "build", "--lite-dir", plan, "--contents", contents, "--output-dir", site]
@@ -187,8 +210,10 @@ def build(site: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    site = Path(arguments[0]).resolve() if arguments else SITE
-    build(site)
+    lean = "--lean" in arguments
+    folders = [each for each in arguments if each != "--lean"]
+    site = Path(folders[0]).resolve() if folders else SITE
+    build(site, lean)
     size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
     print(f"{site}: {size / 1e6:.0f} MB. To look at it: python -m http.server --bind 127.0.0.1 --directory {site}")
     return 0

@@ -1,6 +1,7 @@
 """The course as static files: chapters run in a browser tab, with nothing behind them that computes."""
 
 import functools
+import hashlib
 import http.server
 import json
 import subprocess
@@ -8,7 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
+import build_site
 import pytest
+from jupyterlite_pyodide_kernel.constants import PYODIDE_PYTHON_VERSION, PYODIDE_VERSION
 
 import threadviz as tv
 
@@ -46,13 +49,22 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The address of the built site, as a function of a notebook's name."""
-    assert chromium()
-    folder = tmp_path_factory.mktemp("built") / "site"
+def build(folder):
     subprocess.run([sys.executable, ROOT / "tools" / "build_site.py", folder], check=True, timeout=600)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The folder of the built site."""
+    assert chromium()
+    return build(tmp_path_factory.mktemp("built") / "site")
+
+
+@pytest.fixture(scope="module")
+def site(built):
+    """The address of the built site, as a function of a notebook's name."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=built))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield lambda name: f"http://127.0.0.1:{server.server_port}/lab/index.html?path={name}"
@@ -93,6 +105,32 @@ def run_source(page, source):
             return panel.content.model.cells.get(at).toJSON().outputs.map(o => [o.text, o.evalue].join('')).join('');
         }}"""
     )
+
+
+def contents(folder):
+    """What is in each file."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_built_again_it_is_the_same_files(built, tmp_path):
+    first, second = contents(built), contents(build(tmp_path / "site"))
+    assert [name for name in {*first, *second} if first.get(name) != second.get(name)] == []
+
+
+def test_lean_site_leaves_pyodide_and_matplotlib_to_their_host_and_says_what_they_must_be(tmp_path):
+    build_site.lay_pyodide(tmp_path, PYODIDE_VERSION, PYODIDE_PYTHON_VERSION, build_site.KERNELS, lean=True)
+    host = f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE_VERSION}/full/"
+    packages = json.loads((tmp_path / "pyodide-lock.json").read_text(encoding="utf-8"))["packages"]
+    far = {name for name, package in packages.items() if package["file_name"].startswith(host)}
+    assert {"matplotlib", "numpy", "pillow"} <= far and "threadviz" not in far
+    here = {package["file_name"] for name, package in packages.items() if name not in far}
+    assert {path.name for path in tmp_path.iterdir()} == here | {"pyodide-lock.json"}
+    for package in packages.values():
+        assert len(package["sha256"]) == 64
+        assert {build_site.normal(each) for each in package["depends"]} <= set(packages)
+    told = build_site.configuration(host)["jupyter-config-data"]["litePluginSettings"][build_site.KERNEL]
+    assert told["pyodideUrl"] == f"{host}pyodide.mjs"
 
 
 def test_first_chapter_runs_in_the_tab_and_its_slider_answers(page, site, elsewhere):

@@ -21,6 +21,7 @@ from ..simulation.steps import Before
 from ..stage.stage import Finished, exclusively
 from ..story.progress_graph import Area, Axis, Cell, Move, ProgressGraph
 from ..story.words import is_step, step_words
+from ..tab import fetch
 from ..trace import Trace
 from .search import Search
 
@@ -196,6 +197,7 @@ class ShownGraph:
     def png(self) -> bytes:
         """The graph as a PNG file's bytes."""
         with held_back():  # matplotlib takes longer to import than all the rest
+            fetch("matplotlib")
             from ..picture import figure
 
         return figure.saved(progress_timeline(self.graph, self.title))
@@ -203,6 +205,7 @@ class ShownGraph:
     def under(self, png: bytes) -> bytes:
         """Another picture with the graph under it, as a PNG file's bytes."""
         with held_back():
+            fetch("matplotlib")
             from ..picture import figure
 
         return figure.stacked([png, self.png()])

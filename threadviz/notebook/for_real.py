@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets
 
-from .. import real
+from .. import tab
 from ..picture.live import LiveTimeline, outcomes_html
 from ..run import Run
 
@@ -31,7 +31,7 @@ def handed_over(home: asyncio.AbstractEventLoop | None, call: Callable[[], objec
     JupyterLab may tell a widget what the learner does in a thread of its own (a subshell), while a cell runs, and
     there no stop button ends a run.  In a browser tab what the page tells comes where no run can be simulated.
     """
-    if home is None or home.is_closed() or (home is running_loop() and real.can_switch()):
+    if home is None or home.is_closed() or (home is running_loop() and tab.can_switch()) or not tab.can_ever_switch():
         return False
     home.call_soon_threadsafe(call)
     return True

@@ -11,6 +11,7 @@ from ..learner.points import Points
 from ..schedule import Policy, Replay, Schedule
 from ..stage.stage import Finished, Stage, exclusively, interrupted_with, one_each
 from ..stage.watchdog import Watchdog
+from ..tab import check_can_switch
 from ..texts import error_parts
 from .locks import Lock
 from .scheduler import Simulator
@@ -40,9 +41,9 @@ def replay_steps(program: partial[Any], schedule: Schedule) -> Finished:
 class Simulation:
     """A scenario's call, ready to be run; its stage stands between `__enter__` and `__exit__`.
 
-    MadeOutside, by name, for a primitive that the scenario can reach and has not made itself.  With `preempts` a
-    policy may switch threads just before an access; with `steps` they go step by step, at what is known to be
-    `shared`.  Where nothing is `noted`, traces are empty.
+    MadeOutside, by name, for a primitive that the scenario can reach and has not made itself; NotInThisTab where a
+    browser cannot run it.  With `preempts` a policy may switch threads just before an access; with `steps` they go
+    step by step, at what is known to be `shared`.  Where nothing is `noted`, traces are empty.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Simulation:
         noted: bool = True,
         shared: Shared | None = None,
     ) -> None:
+        check_can_switch()
         self._program = program
         around = survey(program, (Lock, SimpleQueue))
         set_home(around.home)

@@ -25,6 +25,7 @@ from ..learner.places import Place
 from ..schedule import Policy, Preemption
 from ..stage.notes import Events, Row
 from ..stage.watchdog import PATIENCE, Target
+from ..tab import still
 from ..texts import Namesakes
 from ..trace import Clock, Kind, On, State, Trace, Wait
 from .cores import MAX_CPU_TURNS, Cores
@@ -52,6 +53,8 @@ class Operation:
 
 class Task(greenlet, Row):
     """A simulated thread."""
+
+    _gr_frame: FrameType | None  # what `gr_frame` gives in a browser tab, where greenlet itself does not look for it
 
     def __init__(self, simulator: Any, thread: threading.Thread, body: Callable[[], None]) -> None:
         greenlet.__init__(self, parent=simulator.hub)
@@ -352,7 +355,13 @@ class Simulator:
             self._turns = 0
             self.progress += 1
             tied = _tied()
-            self._from_hub(target).switch()
+            try:
+                if not real.HAS_THREADS:
+                    task._gr_frame = still(_getframe(), Task.run.__code__)
+                self._from_hub(target).switch()
+            finally:
+                if not real.HAS_THREADS:
+                    task._gr_frame = None
             self.current = task
             _tie(tied)
         if task.state != "running":
