@@ -15,10 +15,7 @@ from build_site import BIN, CACHE, ROOT, lay_pyodide
 TOOLS = ROOT / "tools"
 SUSPENDING = "--experimental-wasm-jspi"  # which Node.js has from version 25 on without being asked
 # Those of simulating, exploring and explaining that take neither matplotlib nor another process.
-NAMES = [
-    *("calls", "causality", "check", "chrome", "class_attributes", "cores", "explore", "faults", "fidelity", "jumps"),
-    *("misuse", "naming", "points", "predict", "queues", "schedule", "simulator", "stage", "step", "tab", "words"),
-]
+NAMES = ["calls", "causality", "jumps", "misuse", "naming", "schedule", "tab", "words"]
 
 
 def run(folder: str, flag: str, arguments: list[str]) -> int:

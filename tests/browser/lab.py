@@ -34,16 +34,8 @@ def open_notebook(page, address, patience=PATIENCE):
 
 def run_all(page, patience=PATIENCE):
     """Run every cell; what the notebook's own model says when the kernel has come to rest."""
-    begin_run_all(page)
-    return end_run_all(page, patience)
-
-
-def begin_run_all(page):
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs') }")
     page.evaluate("() => { window.jupyterapp.commands.execute('runmenu:run-all') }")
-
-
-def end_run_all(page, patience=PATIENCE):
     page.wait_for_function(
         f"() => {{ const state = ({STATE})(); return state.run === state.all && state.status === 'idle' }}",
         timeout=patience,

@@ -17,19 +17,7 @@ import threadviz as tv
 
 from .. import programs
 from .conftest import chromium
-from .lab import (
-    BROKEN,
-    OPENED,
-    PANEL,
-    begin_run_all,
-    end_run_all,
-    first_widget,
-    move_slider,
-    open_notebook,
-    run_all,
-    screenshot,
-    wait_until,
-)
+from .lab import BROKEN, PANEL, first_widget, move_slider, open_notebook, run_all, screenshot, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -37,9 +25,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120_000  # milliseconds: Python is loaded into the tab first
 SAME = ["race", "pool_example", "two_locks", "pipeline", "condition", "semaphore", "barrier", "futures", "philosophers"]
 TRACES = f"print(json.dumps([str(tv.simulate(globals()[name], seed=3).trace) for name in {SAME}]))"
-RUN_BELOW = {"00_start_here.ipynb", "06_race_conditions.ipynb", "09_deadlocks.ipynb", "glossary.ipynb"}
-OTHERS = sorted({path.name for path in (ROOT / "notebooks").glob("*.ipynb")} - RUN_BELOW)
-LACKS = ("record needs real threads", "this cell needs a real thread")
 LOOK = """
 import json
 def told(verb, scenario, **options):
@@ -189,22 +174,6 @@ def test_program_is_stepped_to_its_failing_end_and_an_exercise_is_checked_in_the
         f"""() => ({PANEL}).content.model.sharedModel.cells.map(cell => JSON.stringify(cell.outputs ?? '')).join('')"""
     )
     assert "not yet: " in shown and "passed: " in shown
-
-
-@pytest.mark.parametrize("names", [OTHERS[i : i + 2] for i in range(0, len(OTHERS), 2)], ids="-".join)
-def test_chapter_comes_to_its_end_and_says_in_sentences_what_a_tab_lacks(page, site, elsewhere, names):
-    pages = [page, *(page.context.new_page() for _ in names[1:])]  # each has a Python of its own, and a core
-    for each, name in zip(pages, names, strict=True):
-        each.goto(site(name), wait_until="commit")
-    for each in pages:
-        each.wait_for_function(OPENED, timeout=PATIENCE)
-        begin_run_all(each)
-    for each, name in zip(pages, names, strict=True):
-        errors = end_run_all(each, PATIENCE)["errors"]
-        assert [error for error in errors if not error.startswith(LACKS)] == [], name
-        assert errors or not name.startswith("01"), "a server and two recordings"
-        assert each.locator(BROKEN).count() == 0
-        screenshot(each, f"site-{name[:2]}")
 
 
 def test_runs_in_the_tab_are_those_of_the_desktop_and_what_is_missing_is_said(page, site, elsewhere):
