@@ -55,6 +55,7 @@ class Search:
         self.preemptions = preemptions
         self.bound_cut = False  # a bound kept runs from being made
         self.stack: list[Node] = []
+        self._known = 0  # choices of the run before that are made again, whose steps were looked at then
         self.floor = 0  # what was chosen before this number of choices is none of this search's business
 
     # ---- as a policy ----
@@ -151,6 +152,7 @@ class Search:
                 node.cut_off = False
                 node.chosen = min(left, key=lambda number: (_is_preemption(node, number), number))
                 node.step = None
+                self._known = len(self.stack) - 1
                 return True
             self.stack.pop()
         return False
@@ -166,30 +168,34 @@ class Search:
     def _find_races(self, steps: list[Step], pending: list[Step]) -> None:
         """For each two steps that could have come in the other order, let somebody begin with the later one."""
         nodes = self.stack
-        done = len(steps)
-        clocks: dict[int, dict[int, int]] = {}
-        counts: dict[int, int] = {}
-        where: dict[tuple[int, int], int] = {}
-        for index, step in enumerate([*steps, *pending]):
+        newest: dict[int, Node] = {}  # of each thread
+        where: dict[tuple[int, int], Node] = {}
+        known = 0
+        for node in nodes[: min(self._known, len(steps))]:
+            if node.step is None:  # another process has looked at it
+                break
+            newest[node.chosen] = where[node.chosen, node.count] = node
+            known += 1
+        for index in range(known, len(steps)):
+            step, node = steps[index], nodes[index]
             thread = step.thread
-            is_done = index < done
-            node = nodes[index] if is_done else None
-            if node is not None and node.step is step and node.clock:  # it was looked at after an earlier run
-                clocks[thread], counts[thread] = node.clock, node.count
-                where[thread, node.count] = index
-                continue
-            clock = dict(clocks.get(thread, ()))
-            for before in step.after:
-                if before in where:
-                    _merge(clock, nodes[where[before]].clock)
-            self._race(index if is_done else done, step, clock)
-            if node is not None:
-                count = counts[thread] = counts.get(thread, 0) + 1
-                clock[thread] = count
-                clocks[thread] = clock
-                where[thread, count] = index
-                node.step, node.clock, node.count = step, clock, count
-                node.todo.update(other for other in step.overtakes if other in node.ready)
+            clock = self._clock(step, newest, where)
+            self._race(index, step, clock)
+            count = newest[thread].count + 1 if thread in newest else 1
+            clock[thread] = count
+            newest[thread] = where[thread, count] = node
+            node.step, node.clock, node.count = step, clock, count
+            node.todo.update(other for other in step.overtakes if other in node.ready)
+        for step in pending:
+            self._race(len(steps), step, self._clock(step, newest, where))
+
+    def _clock(self, step: Step, newest: dict[int, Node], where: dict[tuple[int, int], Node]) -> dict[int, int]:
+        """What comes before a step whatever it does: its own thread's steps, and those that it had to wait for."""
+        clock = dict(newest[step.thread].clock) if step.thread in newest else {}
+        for before in step.after:
+            if before in where:
+                _merge(clock, where[before].clock)
+        return clock
 
     def _race(self, index: int, step: Step, clock: dict[int, int]) -> None:
         """Find the earlier steps that race with `step`; `clock` becomes that of all that come before it."""

@@ -14,7 +14,7 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -86,13 +86,17 @@ class Serials:
         if known is None:
             kept: Any
             try:
-                kept = weakref.ref(thing, lambda _: self._known.pop(key, None))
+                kept = weakref.ref(thing, partial(_forget, self._known, key))
             except TypeError:
                 kept = None
                 self._kept[key] = thing
             self._met[among] += 1
             known = self._known.setdefault(key, (self._met[among], kept))
         return known[0]
+
+    def forget_all(self) -> None:
+        self._known.clear()
+        self._kept.clear()
 
     def let_go(self) -> None:
         """Forget what nobody else has any more: it would have been freed without us.  Often where it is little."""
@@ -101,6 +105,10 @@ class Serials:
             for key in _forgotten(self._kept):
                 self._known.pop(key, None)
                 del self._kept[key]
+
+
+def _forget(known: dict[int, Any], key: int, _: object) -> None:
+    known.pop(key, None)
 
 
 def _forgotten(kept: dict[int, Any]) -> list[int]:

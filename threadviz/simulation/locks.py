@@ -236,6 +236,6 @@ class RLock(Lock):
         self._count, self._owner = 0, None
 
     def __repr__(self) -> str:
-        owner = self._owner.thread.ident if self._owner is not None else 0
+        owner = self._owner.ident if self._owner is not None else 0
         state = "locked" if self._count else "unlocked"
         return f"<{state} {self._kind} object owner={owner} count={self._count} at {id(self):#x}>"

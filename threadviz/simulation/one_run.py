@@ -92,6 +92,8 @@ class Simulation:
 
     def run(self, policy: Policy, seed: int = 0, cores: int | None = None, noted: bool = True) -> Finished:
         """One run.  Where it is not `noted` it has the same outcome and an empty trace."""
+        if self.newest is not None:
+            self.newest.take_apart()
         policy.begin()  # not on the stage, as it may import what it needs
         noted = noted and self._noted
         if self.shared is not None:

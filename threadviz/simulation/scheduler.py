@@ -54,23 +54,34 @@ class Operation:
 class Task(greenlet, Row):
     """A simulated thread."""
 
-    _gr_frame: FrameType | None  # what `gr_frame` gives in a browser tab, where greenlet itself does not look for it
+    # As they are at first: exploring makes thousands of threads a second.
+    finished = False
+    operation: Operation | None = None
+    wanted: Any = None  # the lock it would take up when it goes on
+    woken_by: int | None = None  # the trace event that ended its wait
+    timer = 0  # number of the timer that may end its wait; 0 for none
+    timed_out = False
+    requests = 0  # to end, swallowed so far
+    woken = False  # its wait is over; a handler of a signal may let it go on for a moment before
+    exception: Any = None  # that another thread has had raised in it, from its next step on
 
     def __init__(self, simulator: Any, thread: threading.Thread, body: Callable[[], None]) -> None:
         greenlet.__init__(self, parent=simulator.hub)
         Row.__init__(self, thread, len(simulator.tasks), simulator.now, simulator.namesakes, simulator.noted)
         self.simulator = simulator
         self.body = body
-        self.finished = False
         self.joiners: list[Task] = []
-        self.operation: Operation | None = None
-        self.wanted: Any = None  # the lock it would take up when it goes on
-        self.woken_by: int | None = None  # the trace event that ended its wait
-        self.timer = 0  # number of the timer that may end its wait; 0 for none
-        self.timed_out = False
-        self.requests = 0  # to end, swallowed so far
-        self.woken = False  # its wait is over; a handler of a signal may let it go on for a moment before
-        self.exception: Any = None  # that another thread has had raised in it, from its next step on
+
+    @property
+    def ident(self) -> int:
+        """What `threading` calls it."""
+        return self.number if self.number else real.main_thread().ident or 0
+
+    def take_apart(self) -> None:
+        """Keep only what a thread's object, or a lock, may ask that has outlived the run."""
+        number, simulator, finished = self.number, self.simulator, self.finished
+        vars(self).clear()
+        self.number, self.simulator, self.finished = number, simulator, finished
 
     def run(self, *_: object) -> None:  # a greenlet that ends hands its parent a value
         simulator = self.simulator
@@ -102,8 +113,9 @@ def _tied() -> Tied:
 
 
 def _tie(wanted: Tied) -> None:
-    tracer, profiler, loop = now = _tied()
+    now = _tied()
     if now != wanted:
+        tracer, profiler, loop = now
         if wanted[2] is not loop:
             sys.modules["asyncio.events"]._set_running_loop(wanted[2])
         if wanted[1] is not profiler and all(each is None or callable(each) for each in (wanted[1], profiler)):
@@ -194,7 +206,8 @@ class Simulator:
         task.finished = True
         self.alive -= not task.daemon
         ended = self.record("end")
-        self.wake(task.joiners, ended)
+        if task.joiners:
+            self.wake(task.joiners, ended)
         task.close(self.now)
         try:
             return self._from_hub(self._next()) if self.alive else self.hub
@@ -549,7 +562,7 @@ class Simulator:
         if (self._signals or task.exception is not None) and getcurrent() is task:
             self._interrupt(task)
         too_many = self.progress >= MAX_SWITCHES or self.cores.turns >= MAX_CPU_TURNS
-        if too_many or len(self.events) >= MAX_EVENTS:
+        if too_many or len(self.events.all) >= MAX_EVENTS:
             self.stop("endless", caller())
 
     def _interrupt(self, task: Task) -> None:
@@ -601,8 +614,8 @@ class Simulator:
             self._switch(main)
 
     def check_abandoned(self) -> None:
-        """As `check`, once the run is over: in a thread that is being ended, and not in the cell that follows."""
-        if isinstance(getcurrent(), Task):
+        """As `check`, once the run is over: in a thread that is being ended, and not in what follows the run."""
+        if getcurrent() in self.tasks:
             self.check()
 
     def stop(self, why: str, frame: FrameType | None) -> None:
@@ -665,6 +678,20 @@ class Simulator:
                 self.target.shield()
         if not task.dead and not task.requests:
             task.throw(StopRun)
+
+    def take_apart(self) -> None:
+        """Let go of what the run was made of, once nobody asks for it any more.
+
+        Its parts refer to one another: thousands of runs would leave more to the collector than they take themselves.
+        Threads and locks that outlive the run still find out that it is over.
+        """
+        for task in self.tasks:
+            if task.dead:
+                task.take_apart()
+        self.tasks, self.ready = [], []
+        self.current = None  # type: ignore[assignment]
+        self._looking = {}
+        self.let_go = int
 
     def stuck(self) -> Stuck | None:
         """The error of a run that had to be ended, or None."""
@@ -747,5 +774,7 @@ class Simulator:
         return self.names.name(wanted, main.gr_frame if main is not self.current else here, here, otherwise)
 
     def trace(self) -> Trace:
+        if not self.noted:
+            return Trace((), (), self.now / 1e9, self.clock_name)
         waits = tuple(task.waits for task in self.tasks if self.deadlocked and not task.finished and task.waits)
         return self.events.trace(self.tasks, self.now, waits, self.clock_name)

@@ -57,12 +57,15 @@ class Touches:
         self.sites: list[Site] = []
         self.shared = False
 
-    def note(self, me: int, clock: dict[int, int], site: Site, how: Use) -> None:
+    def note(self, me: int, clock: dict[int, int], site: Site, how: Use) -> bool:
+        """Note one more; whether sites were found that touch what is shared."""
+        found = False
         if not self.shared:
-            self.shared = any(
-                other != me and clock.get(other, 0) < when and disturb(use, how)
-                for (other, use), when in self.last.items()
-            )
-        self.last[me, how] = clock[me]
+            for (other, use), when in self.last.items():
+                if other != me and clock.get(other, 0) < when and disturb(use, how):
+                    self.shared = found = True
+            self.last[me, how] = clock[me]
         if site not in self.sites:
             self.sites.append(site)
+            found = self.shared
+        return found

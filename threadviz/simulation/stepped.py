@@ -103,6 +103,16 @@ class _Accesses(Listener):
             self._places.after(site, thing, value, key)
 
 
+class _OnlyPoints:
+    """The same where nothing is noted: each access is a point, perhaps, and no more."""
+
+    def __init__(self, simulator: Stepping) -> None:
+        self.before = simulator.access
+
+    def after(self, site: Site, thing: Any, value: Any, key: Any) -> None:
+        pass
+
+
 class SteppedThreads(SimulatedThreads):
     """The engine of one run that goes step by step."""
 
@@ -114,7 +124,7 @@ class SteppedThreads(SimulatedThreads):
 
     def listener(self) -> Listener:
         if not self._simulator.noted:
-            return _Accesses(self._simulator, None)
+            return _OnlyPoints(self._simulator)
         places = Places(self)
         self._simulator.owner_called = places.called
         return _Accesses(self._simulator, places)

@@ -10,6 +10,8 @@ import threading
 from _threading_local import local as thread_local
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
+from operator import attrgetter
 from sys import _getframe
 from types import FrameType
 from typing import Any, ClassVar, Protocol
@@ -63,37 +65,40 @@ class Lockable(Protocol):
 class Walker(Task):
     """A simulated thread that goes step by step."""
 
+    stood_before: Operation | None = None  # the newest operation whose first primitive it came to
+    resumed = False  # within an operation: it has waited, and was woken
+    stands = Before("call", "begin", None)
+    stands_at: tuple[Site, Any, Any] | None = None  # the access that it stands before
+    takes: PlaceKey | None = None
+    primitive: Any = None  # that it stands before
+    called = ""  # what the learner calls that, or what it is part of; of runs that are noted
+    lock: Lockable | None = None  # that must be free before it can go on
+    until = 0
+    steps = 0
+    only_looks = False  # it has changed nothing since it last looked anew, not even what is its own
+    spins = False  # it would only look again at what is as it was
+    # Where it began the wait that timed out last, how its frames were, and how many steps others had made.
+    waited: tuple[Any, ...] | None = None
+    waited_in: Operation | None = None
+    known = 0  # objects that had a number then
+
     def __init__(self, simulator: Any, thread: threading.Thread, body: Callable[[], None]) -> None:
         super().__init__(simulator, thread, body)
-        self.stood_before: Operation | None = None  # the newest operation whose first primitive it came to
-        self.resumed = False  # within an operation: it has waited, and was woken
-        self.stands = Before("call", "begin", None)
-        self.stands_at: tuple[Site, Any, Any] | None = None  # the access that it stands before
         self.uses: dict[PlaceKey, Use] = {}
-        self.takes: PlaceKey | None = None
-        self.primitive: Any = None  # that it stands before
-        self.called = ""  # what the learner calls that, or what it is part of; of runs that are noted
-        self.lock: Lockable | None = None  # that must be free before it can go on
-        self.until = 0
         self.family: PlaceKey = ("thread", self.number)  # of the operation that it is in
-        self.steps = 0
         self.after: list[tuple[int, int]] = []
         self.clock = {self.number: 1}  # of starts and joins alone: what may run at the same time
         # Where it has stood since somebody last changed anything that it looked at, and how its frames were then.
         self.visits: dict[Any, Any] = {}
         self.looked_at: set[PlaceKey] = set()
-        self.only_looks = False  # it has changed nothing since then, not even what is its own
-        self.spins = False  # it would only look again at what is as it was
-        # Where it began the wait that timed out last, how its frames were, and how many steps others had made.
-        self.waited: tuple[Any, ...] | None = None
-        self.waited_in: Operation | None = None
-        self.known = 0  # objects that had a number then
 
     def looks_anew(self) -> None:
         """Something has changed, of its own or of what it has looked at."""
-        self.only_looks = self.spins = False
-        self.visits.clear()
-        self.looked_at.clear()
+        self.spins = False
+        if self.only_looks:  # only then is there anything to forget
+            self.only_looks = False
+            self.visits.clear()
+            self.looked_at.clear()
 
 
 class Cut(Exception):  # noqa: N818 - nothing went wrong
@@ -115,7 +120,7 @@ class Stepping(Simulator):
         self._replay = policy if isinstance(policy, Replay) else None
         self.clock = 0  # nanoseconds, as the program sees them
         self.steps: list[Step] = []
-        self.owner_called: Callable[[Any], str] = lambda thing: type(thing).__name__  # as in the trace, if there is one
+        self.owner_called: Callable[[Any], str] = _type_name  # as in the trace, if there is one
         self.looked_at_the_clock = False
         self.waited_in_vain = False  # again and again, for what nobody had changed: the more turns, the more orders
         self.endless = False  # nobody who could change anything can go on, and somebody looks again and again
@@ -127,6 +132,13 @@ class Stepping(Simulator):
         self._serials = Serials()
         self._touches: dict[PlaceKey, Touches] = {}
         self._places: dict[PlaceKey, tuple[Site, Any, Any]] = {}  # of runs that are noted: how each is reached
+
+    def take_apart(self) -> None:
+        super().take_apart()
+        self._fresh, self._standing = deque(), []
+        self._serials.forget_all()
+        self._touches, self._places = {}, {}
+        self.owner_called = _type_name
 
     def pending(self) -> list[Step]:
         """The steps that threads still stand before."""
@@ -162,40 +174,43 @@ class Stepping(Simulator):
     def access(self, site: Site, thing: Any, key: Any) -> None:
         """The current thread is about to touch data."""
         task: Any = self.current
-        kind: Any = type(thing)
-        if site.what == "attribute":
-            site = with_name(site, key)
-        if self.ending or not _is_current(task) or (site.what == "attribute" and _is_nobodys(site, thing)):
+        here: Any = getcurrent()
+        if self.ending or here is not task:
             return
+        kind: Any = type(thing)
+        what = site.what
+        if what == "attribute":
+            site = with_name(site, key)
+            if site.name.startswith("__") or issubclass(kind, thread_local):  # the interpreter's, or one thread's alone
+                return
         self._passed += 1
         self.progress += 1
         if site.kind == "write":
             task.looks_anew()
             task.waited = None
-        if site.what == "global" and site.name in NAMED:
+        if what == "global" and site.name in NAMED:
             where = f"in line {site.line}"
-            what = f"the function {site.name} is given away {where}"
-            self.note_once(f"given away {where}", f"{what}: what its calls touch is not seen")
+            given = f"the function {site.name} is given away {where}"
+            self.note_once(f"given away {where}", f"{given}: what its calls touch is not seen")
             return
-        if site.what == "attribute" and is_container(kind) and callable(getattr(thing, site.name, None)):
+        if what == "attribute" and is_container(kind) and callable(getattr(thing, site.name, None)):
             self.note_given_away(site.name, kind.__name__, site.line)
             return
-        if site.what in ("item", "contents") and not may_hold_items(kind):
+        if what in ("item", "contents") and not may_hold_items(kind):
             return
         uses = self._uses(site, thing, key)
         for place, how in uses.items():
             touches = self._touches.get(place)
             if touches is None:
                 touches = self._touches[place] = Touches()
-            touches.note(task.number, task.clock, site, how)
-            if touches.shared:
+            if touches.note(task.number, task.clock, site, how):
                 for each in touches.sites:
                     self._shared.add(each)
         if site in self._shared:
             task.stands_at = site, thing, key
             if self.noted:
                 self._places.setdefault(next(reversed(uses)), (site, thing, key))
-            self._stand(Before(site.kind, site.name or "[]", site.line), uses)
+            self._stand(_before_access(site), uses)
             task.stands_at = None
         elif self._passed % LONG == 0:  # it may wait by looking for what nobody else could do meanwhile
             self._stand(Before("call", "more of a long loop", site.line), {})
@@ -300,7 +315,7 @@ class Stepping(Simulator):
         task: Any = self.current
         self._end_step()
         task.stands, task.uses, task.lock, task.takes = before, uses, lock, takes
-        task.spins = self._stands_as_before(task)
+        task.spins = task.only_looks and self._stands_as_before(task)
         if self._replay is None:
             self._leave(task)
         elif not self._preempted(task):
@@ -409,8 +424,9 @@ class Stepping(Simulator):
             self.clock = max(self.clock, until)
             return False
         line = task.operation.line if task.operation else None
-        waits_for = (what or label).removeprefix("waits for ")
-        task.waits = Wait(task.name, waits_for, holder.name if holder is not None else None, line, on)
+        if self.noted:
+            waits_for = (what or label).removeprefix("waits for ")
+            task.waits = Wait(task.name, waits_for, holder.name if holder is not None else None, line, on)
         self._end_step()
         task.enter(self.now, state, label, line, on)
         if until is not None:
@@ -453,8 +469,7 @@ class Stepping(Simulator):
         if self.is_over or not _is_current(task):
             return
         self._passed += 1
-        others = any(not other.finished and other.daemon for other in self.tasks)
-        if self._shared.ends if task.number else others:
+        if self._shared.ends if task.number else any(not other.finished and other.daemon for other in self.tasks):
             ends = _END if task.number == 0 else ("thread", task.number)
             self._stand(Before("call", "its end", None), {ends: Use.WRITE})
         elif self._replay is not None:
@@ -476,30 +491,30 @@ class Stepping(Simulator):
     def _next(self, at_a_point: bool = False) -> greenlet:
         if self.stop_now:  # whoever swallowed the request to end makes no choices
             self._request_end()
+        if self._fresh and self._replay is None:
+            fresh = self._fresh[0]
+            self._go_on(fresh, at_a_point)
+            return fresh
         can = self._can_go_on()
         if self._replay is not None:
             can = [] if at_a_point else [*self._fresh, *can]
-        elif self._fresh:
-            can = [self._fresh[0]]
         else:
-            spinning, can = [task for task in can if task.spins], [task for task in can if not task.spins]
-            can.sort(key=lambda task: task.number)
-            self.endless = bool(spinning and not can)
+            standing, can = can, [task for task in can if not task.spins]
+            can.sort(key=_number)
+            self.endless = bool(standing and not can)
         if not can:
             self.endless |= at_a_point and self.current.spins  # type: ignore[attr-defined]
             self.deadlocked = not self.endless
             if self.endless:
                 self.stop_now = "endless"
             return self.hub
-        chosen = can[0]
-        if self._replay is not None or not self._fresh:
-            try:
-                chosen = can[self.policy.choose(can)]
-            except Cut:
-                self.stop_now = "cut"
-                raise StopRun from None
-            except Exception as error:
-                self.fail(error)
+        try:
+            chosen = can[self.policy.choose(can)]
+        except Cut:
+            self.stop_now = "cut"
+            raise StopRun from None
+        except Exception as error:
+            self.fail(error)
         self._go_on(chosen, at_a_point)
         return chosen
 
@@ -507,7 +522,7 @@ class Stepping(Simulator):
         if task is not self.current or not at_a_point:
             self.choices.append(Preemption(self._passed, task.number) if at_a_point else task.number)
             self._passed = 0
-        if task in self._fresh:
+        if self._fresh and task in self._fresh:
             self._fresh.remove(task)
             return
         self._standing.remove(task)
@@ -522,7 +537,9 @@ class Stepping(Simulator):
         if len(self.steps) >= MAX_STEPS:
             self.stop_now = "endless"
             raise StopRun
-        step = Step(task.number, task.stands, dict(task.uses), task.takes)
+        # What it waits for is compared with what it waited for before, and must not grow with the step.
+        uses = dict(task.uses) if task.until else task.uses
+        step = Step(task.number, task.stands, uses, task.takes)
         step.after, task.after = task.after, []
         task.lock = task.takes = None
         self.steps.append(step)
@@ -543,26 +560,24 @@ class Stepping(Simulator):
         mine: Any = self.tasks[step.thread]
         if mine.waited is not None and not self._changed_only_what_it_waits_for(mine, changed):
             mine.waited = None
-        for other in self.tasks:
-            walker: Any = other
-            if walker is not mine and walker.until and walker.spins:
-                walker.spins = False
-                walker.after.append((step.thread, mine.steps))
         if changed:
             mine.looks_anew()
-            for other in self.tasks:
-                walker = other
-                if not walker.looked_at.isdisjoint(changed):
-                    if walker.spins:
-                        walker.after.append((step.thread, mine.steps))
-                    walker.looks_anew()
-        else:
+        walker: Any
+        for walker in self.tasks:
+            if walker.spins and walker.until and walker is not mine:
+                walker.spins = False
+                walker.after.append((step.thread, mine.steps))
+            if changed and walker.looked_at and not walker.looked_at.isdisjoint(changed):
+                if walker.spins:
+                    walker.after.append((step.thread, mine.steps))
+                walker.looks_anew()
+        if not changed:
             mine.only_looks = True
             mine.looked_at.update(step.uses)
 
     def _stands_as_before(self, task: Walker) -> bool:
         """Whether it stands where it stood, with nothing changed since of what it has looked at or keeps itself."""
-        if not task.only_looks or not task.looked_at.issuperset(task.uses):
+        if not task.looked_at.issuperset(task.uses):
             return False
         where = (task.stands, *task.uses)
         state = _state_of(_getframe(2))
@@ -602,9 +617,9 @@ class Stepping(Simulator):
             self.looked_at_the_clock = True
 
 
-def _is_nobodys(site: Site, thing: Any) -> bool:
-    """Whether an attribute is the interpreter's, or of one thread alone."""
-    return site.name.startswith("__") or issubclass(type(thing), thread_local)
+@lru_cache(maxsize=1000)
+def _before_access(site: Site) -> Before:
+    return Before(site.kind, site.name or "[]", site.line)
 
 
 def _looked_in(thing: Any, attribute: str) -> list[type]:
@@ -622,6 +637,13 @@ def _looked_in(thing: Any, attribute: str) -> list[type]:
         if attribute in vars(cls):
             break
     return [cls for cls in classes if cls is not thing]
+
+
+_number = attrgetter("number")
+
+
+def _type_name(thing: Any) -> str:
+    return type(thing).__name__
 
 
 def _is_current(task: Any) -> bool:

@@ -9,6 +9,8 @@ PlaceKey = tuple[Any, ...]  # the number of an object, and what is used of it
 class Use(IntEnum):
     """How a step uses a place."""
 
+    __hash__ = int.__hash__  # that of an Enum is written in Python, and asked for at each access
+
     READ = 0
     WRITE = 1
     TAKE = 2  # a lock that is released in a later step
@@ -25,8 +27,15 @@ LOOKING = frozenset(  # operations that take a lock of their own only to look
 
 def disturb(one: Use, other: Use) -> bool:
     """Whether two uses of one place may come out otherwise when their order is another one."""
+    return _DISTURB[one][other]
+
+
+def _may_disturb(one: Use, other: Use) -> bool:
     only_items = one >= Use.READ_ITEM and other >= Use.READ_ITEM  # the items themselves are places of their own
     return not (only_items or (one in LOOKS and other in LOOKS))
+
+
+_DISTURB = tuple(tuple(_may_disturb(one, other) for other in Use) for one in Use)  # it is asked most of all
 
 
 class Before(NamedTuple):

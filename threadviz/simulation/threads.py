@@ -29,7 +29,7 @@ class _Handle:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self.ident = _ident(task)
+        self.ident = task.ident
 
     def is_done(self) -> bool:
         return self._task.finished or self._task.simulator.ending
@@ -38,15 +38,12 @@ class _Handle:
         pass
 
 
-def _ident(task: Task) -> int:
-    return task.number if task.number else real.main_thread().ident or 0
-
-
 def _forget_locals(thread: threading.Thread) -> None:
     """What it kept in a threading.local ends with it; the library's local in Python waits for the thread's object."""
-    for name, local in list(vars(thread).items()):
-        if name.startswith("_threading_local.") and (kept := local()) is not None:
-            kept.dicts.pop(id(thread), None)
+    for name in [name for name in vars(thread) if name.startswith("_threading_local.")]:
+        if (kept := vars(thread)[name]()) is not None:
+            of_it, _ = kept.dicts[id(thread)]
+            kept.dicts[id(thread)] = of_it, {}  # the entry itself is taken out when the thread's object goes
 
 
 def _unhandled(args: Any) -> None:
@@ -133,7 +130,7 @@ class SimulatedThreads(Engine):
             simulator.work(seconds)
 
     def get_ident(self) -> int:
-        return _ident(self._simulator.current)
+        return self._simulator.current.ident
 
     def current_thread(self) -> threading.Thread:
         return self._simulator.current.thread
@@ -148,15 +145,15 @@ class SimulatedThreads(Engine):
 
     def current_frames(self) -> dict[int, FrameType]:
         here = self._simulator.current
-        frames = {_ident(task): visible(task.gr_frame) for task in self._simulator.tasks if task and not task.dead} | {
-            _ident(here): outside()
+        frames = {task.ident: visible(task.gr_frame) for task in self._simulator.tasks if task and not task.dead} | {
+            here.ident: outside()
         }
         return {**real.current_frames(), **{ident: frame for ident, frame in frames.items() if frame is not None}}
 
     def raise_in(self, ident: Any, exception: Any) -> int:
         """What `PyThreadState_SetAsyncExc` does: the thread raises `exception` as soon as it goes on."""
         wanted, raised = getattr(ident, "value", ident), getattr(exception, "value", exception)
-        tasks = [task for task in self._simulator.tasks if not task.finished and _ident(task) == wanted]
+        tasks = [task for task in self._simulator.tasks if not task.finished and task.ident == wanted]
         for task in tasks:
             task.exception = raised
         self._simulator.check()
@@ -176,12 +173,12 @@ class SimulatedThreads(Engine):
         simulator = self._simulator
         simulator.check()
         task = simulator.spawn(thread, lambda: self._boot(task))
-        learners, _, _ = call_site(caller())
-        line = line_at(learners) if learners is not None else None
-        event = simulator.record("start", task.name, line=line)
-        task.woken_by = event
+        if simulator.noted:
+            learners, _, _ = call_site(caller())
+            line = line_at(learners) if learners is not None else None
+            task.woken_by = simulator.record("start", task.name, line=line)
         thread._threadviz = task  # type: ignore[attr-defined]
-        thread._ident = _ident(task)  # type: ignore[attr-defined]
+        thread._ident = task.ident  # type: ignore[attr-defined]
         thread._native_id = task.number  # type: ignore[attr-defined]
         if hasattr(thread, "_handle"):
             thread._handle = _Handle(task)
@@ -190,8 +187,9 @@ class SimulatedThreads(Engine):
 
     def _boot(self, task: Task) -> None:
         simulator = self._simulator
-        simulator.record("begin", cause=task.woken_by)
-        task.woken_by = None
+        if simulator.noted:
+            simulator.record("begin", cause=task.woken_by)
+            task.woken_by = None
         try:
             task.thread.run()
         except BaseException as error:
@@ -249,8 +247,11 @@ class SimulatedThreads(Engine):
             return
         until = None if timeout is None else simulator.after(timeout)
         task.joiners.append(simulator.current)
-        label = f"{'Thread.join' if operation.line is None else operation.name}: waits for {task.name}"
-        if not simulator.block("blocked", label, until, "thread", task, f"the end of {task.name}"):
+        label = what = operation.name
+        if simulator.noted:
+            label = f"{'Thread.join' if operation.line is None else operation.name}: waits for {task.name}"
+            what = f"the end of {task.name}"
+        if not simulator.block("blocked", label, until, "thread", task, what):
             task.joiners.remove(simulator.current)
         simulator.end_wait(operation)
 

@@ -18,6 +18,14 @@ class Row:
     Where nothing is noted it knows the thread's state and keeps none of those before.
     """
 
+    # As they are at first.
+    state: State = "running"
+    label = ""
+    line: int | None = None
+    on: On = ""
+    ending: Ending = "returned"
+    waits: Wait | None = None
+
     def __init__(
         self, thread: threading.Thread, number: int, since: int, namesakes: Namesakes, noted: bool = True
     ) -> None:
@@ -27,16 +35,10 @@ class Row:
         namesakes.tell_apart(printable(thread.name), number)  # in the order of their starts
         self.since = since
         self.noted = noted
-        self.state: State = "running"
-        self.label = ""
-        self.line: int | None = None
-        self.on: On = ""
         self.spans: list[Span] = []
         self.holding: dict[Any, tuple[str, int]] = {}
         self.held: list[Held] = []
-        self.ending: Ending = "returned"
         self.calls: list[Call] = []
-        self.waits: Wait | None = None
 
     @property
     def name(self) -> str:
@@ -48,15 +50,17 @@ class Row:
 
     def enter(self, now: int, state: State, label: str = "", line: int | None = None, on: On = "") -> None:
         """The thread's state from now on."""
-        if self.noted:
-            self.close(now)
+        if not self.noted:
+            self.state = state
+            return
+        self.close(now)
         self.state, self.label, self.line, self.on, self.since = state, label, line, on, now
 
     def close(self, now: int) -> None:
         """End the span that goes on; one that took no time is kept only to show where the thread ran."""
-        start, self.since = self.since, now
         if not self.noted:
             return
+        start, self.since = self.since, now
         if start == now:
             ran_before = self.spans and self.spans[-1].state == "running" and self.spans[-1].end == now / 1e9
             if self.state != "running" or ran_before:

@@ -186,7 +186,8 @@ class Stage:
         self._reset_main()
         self._reset_logging()
         if self._kind.virtual and self._runs % RUNS_A_COLLECTION == 0:
-            if gc.get_freeze_count() < FEW_FROZEN:  # so that collections look at what the runs have left alone
+            # Once, as counting what is frozen takes long; collections then look at what the runs have left alone.
+            if self._runs == RUNS_A_COLLECTION and gc.get_freeze_count() < FEW_FROZEN:
                 self.patches.callback(gc.unfreeze)
                 gc.freeze()
             gc.collect()
