@@ -1,5 +1,6 @@
 """One stage for many runs: each begins as fresh as if it were alone, and afterwards everything is as it was."""
 
+import contextvars
 import gc
 import logging
 import queue
@@ -153,7 +154,27 @@ def test_thousand_runs_leave_no_thread_behind_and_keep_no_run_but_the_last():
         assert {simulation.run(Shuffle(seed), seed, noted=False).value for seed in range(1000)} == {1}
     gc.collect()
     tasks = [each for each in gc.get_objects() if type(each) is scheduler.Task and id(each) not in before]
-    assert len(tasks) <= 3 and all(task.dead for task in tasks)
+    assert len(tasks) <= 3 and not any(task.is_under_way for task in tasks)
+
+
+def test_each_thread_has_a_context_of_its_own_in_each_run():
+    asked = contextvars.ContextVar("asked", default=0)
+
+    def ask(found):
+        found.append(asked.get())
+        asked.set(asked.get() + 1)
+
+    def scenario():
+        found = []
+        for _ in range(3):
+            thread = threading.Thread(target=ask, args=(found,))
+            thread.start()
+            thread.join()
+        ask(found)
+        return found
+
+    with exclusively(), on_stage(scenario) as simulation:
+        assert [simulation.run(InOrder()).value for _ in range(3)] == [[0, 0, 0, 0]] * 3
 
 
 def test_main_thread_has_its_own_name_again_after_a_run_and_in_the_next_one():

@@ -72,10 +72,7 @@ class Search:
                 raise _differs(node.ready, ready)
         else:
             node = self._new(ready, threads[0].simulator)
-        for index, each in enumerate(threads):
-            if each.number == node.chosen:
-                return index
-        raise AssertionError("who was chosen can go on")
+        return list(ready).index(node.chosen)
 
     def preempt(self, access: int, threads: Sequence[Any]) -> int | None:
         return None
@@ -201,11 +198,12 @@ class Search:
         """Find the earlier steps that race with `step`; `clock` becomes that of all that come before it."""
         direct = dict(clock)  # without what came before only because a lock had to be free
         nodes = self.stack
+        uses, thread = step.uses.keys(), step.thread
         for i in range(index - 1, -1, -1):
             node = nodes[i]
             earlier = node.step
             assert earlier is not None
-            if earlier.thread == step.thread:
+            if earlier.thread == thread or uses.isdisjoint(earlier.uses):
                 continue
             disturbed = _disturbed(earlier, step)
             if not disturbed:
@@ -258,7 +256,9 @@ def _disturbed(one: Step, other: Step) -> list[PlaceKey]:
 
 def _may_disturb(one: Step, other: Step, known: int) -> bool:
     """As `_disturbed`, for steps of two runs: what was met after they parted may be the same thing in both."""
-    return bool(_disturbed(one, other)) or (_meets_new(one, known) and _meets_new(other, known))
+    if not one.uses.keys().isdisjoint(other.uses) and _disturbed(one, other):
+        return True
+    return _meets_new(one, known) and _meets_new(other, known)
 
 
 def _meets_new(step: Step, known: int) -> bool:
@@ -286,28 +286,30 @@ def _told(before: Before) -> str:
 def count_orders(steps: list[tuple[int, dict[int, int]]]) -> int | None:
     """How many orders of steps keep what must come first; None where it would take too long to say.
 
-    Each step is its thread and how many steps of each thread come before or with it.
+    Each step is its thread and how many steps of each thread come before or with it, itself included.
     """
-    threads = sorted({thread for thread, _ in steps})
-    clocks: dict[int, list[dict[int, int]]] = {thread: [] for thread in threads}
-    for thread, clock in steps:
-        clocks[thread].append(clock)
+    first_of: dict[int, list[int]] = {}  # thread -> its first 0, 1, 2 … steps, a bit for each
+    before: dict[int, int] = {}  # step -> what must come first
     states = 1
-    for each in clocks.values():
-        states *= len(each) + 1
+    for index, (thread, _) in enumerate(steps):
+        own = first_of.setdefault(thread, [0])
+        own.append(own[-1] | 1 << index)
+    for own in first_of.values():
+        states *= len(own)
         if states > MAX_ORDERS:
             return None
-    position = {thread: i for i, thread in enumerate(threads)}
-    counts = {tuple(0 for _ in threads): 1}
+    for index, (thread, clock) in enumerate(steps):
+        first = 0
+        for other, count in clock.items():
+            first |= first_of[other][count - (other == thread)]
+        before[1 << index] = first
+    counts = {0: 1}
     for _ in steps:
-        following: dict[tuple[int, ...], int] = {}
-        for state, ways in counts.items():
-            for thread, i in position.items():
-                if state[i] == len(clocks[thread]):
-                    continue
-                needed = clocks[thread][state[i]]
-                if all(state[position[other]] >= n for other, n in needed.items() if other != thread):
-                    after = (*state[:i], state[i] + 1, *state[i + 1 :])
+        following: dict[int, int] = {}
+        for done, ways in counts.items():
+            for each, first in before.items():
+                if not done & each and done & first == first:
+                    after = done | each
                     following[after] = following.get(after, 0) + ways
         counts = following
     return sum(counts.values())

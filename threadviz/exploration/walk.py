@@ -223,7 +223,7 @@ def _stands(simulator: Stepping, can_go: list[int]) -> list[Stand]:
         if task.finished:
             continue
         assert isinstance(task, Walker)
-        frame: FrameType | None = task.gr_frame or sys._getframe()  # of the one that has just come to its point
+        frame: FrameType | None = task.frame or sys._getframe()  # of the one that has just come to its point
         while frame is not None and not is_learners(frame.f_code.co_filename):
             frame = frame.f_back
         variables: list[tuple[str, str]] = []

@@ -14,7 +14,7 @@ from ..stage.watchdog import Watchdog
 from ..tab import check_can_switch
 from ..texts import error_parts
 from .locks import Lock
-from .scheduler import Simulator
+from .scheduler import Carrier, Simulator, end_carriers
 from .shared import Shared
 from .simplequeue import SimpleQueue
 from .stepped import SteppedThreads
@@ -68,6 +68,7 @@ class Simulation:
         self._simulator: Simulator | None = None  # of the run that goes on
         self.newest: Simulator | None = None  # of the run before it
         self._between_runs = 0
+        self._idle: list[Carrier] = []  # stacks that carried a thread of a run before
         self._interrupted = False  # by the stop button, between two runs
         self._pressed = False  # during the run: the first time it interrupts the learner's code, which may catch it
 
@@ -84,6 +85,7 @@ class Simulation:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
+            end_carriers(self._idle)
             self._stage.__exit__(kind, error, traceback)
         finally:
             self._watchdog.__exit__()
@@ -119,6 +121,7 @@ class Simulation:
                     return
             engine.drain_pools()
 
+        simulator.idle = self._idle
         self._simulator, self._pressed = simulator, False
         self._stage.begin(engine, seed)
         try:

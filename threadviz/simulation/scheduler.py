@@ -33,7 +33,7 @@ from .cores import MAX_CPU_TURNS, Cores
 MAX_EVENTS = 500_000  # trace events of a run; what goes on longer is taken to be endless
 MAX_SWITCHES = 1_000_000  # and switches and operations, likewise
 MAX_REQUESTS = 10  # to end, that a thread may swallow before it is left where it stands
-_UNKILLABLE: list[greenlet] = []  # threads that swallowed them all: kept from the collector, which would ask once more
+_UNKILLABLE: list[Any] = []  # threads that swallowed them all: kept from the collector, which would ask once more
 MAX_THREADS = 10_000  # of a run; an operating system has a limit, too
 GLANCE = 0.02  # seconds, real: between two looks at what several threads wait for
 MAX_TURNS = 10_000  # operations of one thread at one instant after which the others get their turn
@@ -51,10 +51,46 @@ class Operation:
         self.event = event
 
 
-class Task(greenlet, Row):
+_HAS_CONTEXTS = hasattr(greenlet, "gr_context")  # not so in a browser tab
+
+
+class Carrier(greenlet):
+    """A stack that carries one simulated thread after the other: a new one costs as much as twenty switches."""
+
+    def __init__(self, task: "Task", idle: list["Carrier"]) -> None:
+        super().__init__()
+        self._idle = idle  # where those are that carry nobody
+        self.take(task)
+
+    def take(self, task: "Task") -> None:
+        self._task = task
+        task.carrier = self
+
+    def run(self, *_: object) -> None:
+        while True:
+            task = self._task
+            following = task.carry()
+            task.carrier = None
+            del task, self._task
+            if _HAS_CONTEXTS:
+                self.gr_context = None  # that of `contextvars`, which is a thread's own
+            self._idle.append(self)
+            following.switch()
+
+
+def end_carriers(idle: list[Carrier]) -> None:
+    """Free the stacks that carry nobody, in the OS thread that they are of."""
+    while idle:
+        carrier = idle.pop()
+        carrier.parent = getcurrent()
+        carrier.throw()
+
+
+class Task(Row):
     """A simulated thread."""
 
     # As they are at first: exploring makes thousands of threads a second.
+    carrier: Carrier | None = None  # from its first step until its end
     finished = False
     operation: Operation | None = None
     wanted: Any = None  # the lock it would take up when it goes on
@@ -66,8 +102,7 @@ class Task(greenlet, Row):
     exception: Any = None  # that another thread has had raised in it, from its next step on
 
     def __init__(self, simulator: Any, thread: threading.Thread, body: Callable[[], None]) -> None:
-        greenlet.__init__(self, parent=simulator.hub)
-        Row.__init__(self, thread, len(simulator.tasks), simulator.now, simulator.namesakes, simulator.noted)
+        super().__init__(thread, len(simulator.tasks), simulator.now, simulator.namesakes, simulator.noted)
         self.simulator = simulator
         self.body = body
         self.joiners: list[Task] = []
@@ -77,13 +112,24 @@ class Task(greenlet, Row):
         """What `threading` calls it."""
         return self.number if self.number else real.main_thread().ident or 0
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it has begun, and its code has not come to its end."""
+        return self.carrier is not None and not self.carrier.dead
+
+    @property
+    def frame(self) -> FrameType | None:
+        """Where it stands; None while it runs."""
+        return self.carrier.gr_frame if self.carrier is not None else None
+
     def take_apart(self) -> None:
         """Keep only what a thread's object, or a lock, may ask that has outlived the run."""
         number, simulator, finished = self.number, self.simulator, self.finished
         vars(self).clear()
         self.number, self.simulator, self.finished = number, simulator, finished
 
-    def run(self, *_: object) -> None:  # a greenlet that ends hands its parent a value
+    def carry(self) -> greenlet:
+        """Run its code to the end, and say who goes on."""
         simulator = self.simulator
         try:
             if not simulator.ending:
@@ -98,8 +144,8 @@ class Task(greenlet, Row):
         except BaseException as error:  # an interrupt, or the policy's own
             simulator.failure = simulator.failure or error
             simulator.stop_now = simulator.stop_now or "failed"
-        if not simulator.ending:
-            self.parent = simulator.finish(self)
+        following: greenlet = simulator.hub if simulator.ending else simulator.finish(self)
+        return following
 
 
 Tied = tuple[Any, Any, Any]  # a trace function, a profile function, and a running event loop
@@ -166,6 +212,7 @@ class Simulator:
         self._noted_once: set[str] = set()
         self._timer_numbers = itertools.count(1)
         self._unstarted: Task | None = None  # the thread whose first step is next
+        self.idle: list[Carrier] = []
         self._turns = 0
         self._signals: deque[Callable[[], object]] = deque()  # whose handlers the main thread is to call
         self._served = 0  # of them so far
@@ -181,7 +228,8 @@ class Simulator:
             self.target.expose()
             while (task := self._unstarted) is not None:
                 self._unstarted = None
-                self._hand_to(task).switch()
+                self.current = task
+                Carrier(task, self.idle).switch()
         except StopRun:  # it came between the end of a thread's code and that of its greenlet
             pass
         finally:
@@ -210,7 +258,7 @@ class Simulator:
             self.wake(task.joiners, ended)
         task.close(self.now)
         try:
-            return self._from_hub(self._next()) if self.alive else self.hub
+            return self._stack_of(self._next()) if self.alive else self.hub
         except StopRun:
             return self.hub
 
@@ -236,7 +284,7 @@ class Simulator:
     def before_access(self) -> None:
         """The current thread is about to touch what others may touch: the policy may let one of them go first."""
         task = self.current
-        if self.ending or not self.ready or getcurrent() is not task:
+        if self.ending or not self.ready or getcurrent() is not task.carrier:
             return
         others = self._candidates()
         if not others:
@@ -362,38 +410,35 @@ class Simulator:
             parent.enter(self.now, "ready")
             self._switch(chosen)
 
-    def _switch(self, target: greenlet) -> None:
+    def _switch(self, target: Task | greenlet) -> None:
         task = self.current
         if target is not task:
             self._turns = 0
             self.progress += 1
             tied = _tied()
-            try:
-                if not real.HAS_THREADS:
-                    task._gr_frame = still(_getframe(), Task.run.__code__)
-                self._from_hub(target).switch()
-            finally:
-                if not real.HAS_THREADS:
-                    task._gr_frame = None
+            self._stack_of(target).switch()
             self.current = task
             _tie(tied)
         if task.state != "running":
             task.enter(self.now, "running")
         self.check()
 
-    def _hand_to(self, target: greenlet) -> greenlet:
-        if isinstance(target, Task):
-            self.current = target
-        return target
+    def _stack_of(self, target: Task | greenlet) -> greenlet:
+        """What is to be switched to: a new stack is the hub's to make, or it would begin as deep as who starts it."""
+        if not isinstance(target, Task):
+            return target
+        if target.carrier is None:
+            while self.idle and target.carrier is None:
+                carrier = self.idle.pop()
+                if not carrier.dead:
+                    carrier.take(target)
+            if target.carrier is None:
+                self._unstarted = target
+                return self.hub
+        self.current = target
+        return target.carrier
 
-    def _from_hub(self, target: greenlet) -> greenlet:
-        """Who is to be switched to: a thread's first step is the hub's, or each would begin as deep as its starter."""
-        if isinstance(target, Task) and not target and not target.dead:
-            self._unstarted = target
-            return self.hub
-        return self._hand_to(target)
-
-    def _next(self) -> greenlet:
+    def _next(self) -> Task | greenlet:
         while True:
             if candidates := self._candidates():
                 chosen = self._choose(candidates)
@@ -559,7 +604,7 @@ class Simulator:
         if self.ending or self.stop_now:
             self._request_end()
         task = self.current
-        if (self._signals or task.exception is not None) and getcurrent() is task:
+        if (self._signals or task.exception is not None) and getcurrent() is task.carrier:
             self._interrupt(task)
         too_many = self.progress >= MAX_SWITCHES or self.cores.turns >= MAX_CPU_TURNS
         if too_many or len(self.events.all) >= MAX_EVENTS:
@@ -579,7 +624,7 @@ class Simulator:
     @property
     def can_be_interrupted(self) -> bool:
         """Whether its main thread is still there to be."""
-        return bool(self.tasks) and not self.is_over and not self.tasks[0].finished and bool(self.tasks[0])
+        return bool(self.tasks) and not self.is_over and not self.tasks[0].finished and self.tasks[0].is_under_way
 
     def signalled(self, handle: Callable[[], object], frame: FrameType | None, at_once: bool) -> None:
         """A signal has come: the main thread calls its handler, as soon as it goes on, in the middle of a wait, too.
@@ -588,7 +633,7 @@ class Simulator:
         """
         main, here = self.tasks[0], getcurrent()
         ours = frame is None or KIND[frame.f_code.co_filename] == OWN  # in the middle of a switch
-        if main.finished or (here is main and self.current is main and not ours):
+        if main.finished or (here is main.carrier and self.current is main and not ours):
             handle()
             return
         self._signals.append(handle)
@@ -603,7 +648,7 @@ class Simulator:
         if not self._signals or frame is None or KIND[frame.f_code.co_filename] == OWN:
             return
         main, here = self.tasks[0], self.current
-        if getcurrent() is not here:
+        if getcurrent() is not here.carrier:
             return
         if here is main:
             self._interrupt(main)
@@ -615,7 +660,8 @@ class Simulator:
 
     def check_abandoned(self) -> None:
         """As `check`, once the run is over: in a thread that is being ended, and not in what follows the run."""
-        if getcurrent() in self.tasks:
+        here = getcurrent()
+        if any(task.carrier is here for task in self.tasks):
             self.check()
 
     def stop(self, why: str, frame: FrameType | None) -> None:
@@ -656,19 +702,18 @@ class Simulator:
             self.events.add(self.now, self.tasks[0], "deadlock")
         self.ending = True
         for task in self.tasks:
-            if task and not task.dead:
+            if task.carrier is not None and not task.carrier.dead:
                 self.current = task
-                task.parent = self.hub
                 if task.requests <= MAX_REQUESTS:
-                    self._end(task)
-                if not task.dead:
+                    self._end(task, task.carrier)
+                if task.is_under_way:
                     _UNKILLABLE.append(task)
 
-    def _end(self, task: Task) -> None:
+    def _end(self, task: Task, carrier: Carrier) -> None:
         """Raise StopRun in a thread where it stands; what it does on its way out may have to be ended, too."""
         try:
             self.target.expose()
-            task.throw(StopRun)
+            carrier.throw(StopRun)
         except StopRun:  # the watchdog's, before or after it
             pass
         finally:
@@ -676,8 +721,8 @@ class Simulator:
                 self.target.shield()
             except StopRun:  # it came on the way in
                 self.target.shield()
-        if not task.dead and not task.requests:
-            task.throw(StopRun)
+        if task.is_under_way and not task.requests:
+            carrier.throw(StopRun)
 
     def take_apart(self) -> None:
         """Let go of what the run was made of, once nobody asks for it any more.
@@ -686,7 +731,7 @@ class Simulator:
         Threads and locks that outlive the run still find out that it is over.
         """
         for task in self.tasks:
-            if task.dead:
+            if not task.is_under_way:
                 task.take_apart()
         self.tasks, self.ready = [], []
         self.current = None  # type: ignore[assignment]
@@ -771,7 +816,7 @@ class Simulator:
     def object_name(self, wanted: object, otherwise: str) -> str:
         """What the learner calls `wanted`: in the main thread's frames first, then in the current thread's."""
         main, here = self.tasks[0], caller()
-        return self.names.name(wanted, main.gr_frame if main is not self.current else here, here, otherwise)
+        return self.names.name(wanted, main.frame if main is not self.current else here, here, otherwise)
 
     def trace(self) -> Trace:
         if not self.noted:

@@ -174,8 +174,7 @@ class Stepping(Simulator):
     def access(self, site: Site, thing: Any, key: Any) -> None:
         """The current thread is about to touch data."""
         task: Any = self.current
-        here: Any = getcurrent()
-        if self.ending or here is not task:
+        if self.ending or getcurrent() is not task.carrier:
             return
         kind: Any = type(thing)
         what = site.what
@@ -488,7 +487,7 @@ class Stepping(Simulator):
     def _can_go_on(self) -> list[Walker]:
         return [task for task in self._standing if task.lock is None or not task.lock.taken]
 
-    def _next(self, at_a_point: bool = False) -> greenlet:
+    def _next(self, at_a_point: bool = False) -> Task | greenlet:
         if self.stop_now:  # whoever swallowed the request to end makes no choices
             self._request_end()
         if self._fresh and self._replay is None:
@@ -647,7 +646,7 @@ def _type_name(thing: Any) -> str:
 
 
 def _is_current(task: Any) -> bool:
-    return getcurrent() is task
+    return getcurrent() is task.carrier
 
 
 _UNDER = ("mutex", "_cond", "_condition", "_lock", "_block")  # where the library's primitives keep what they stand on

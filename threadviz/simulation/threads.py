@@ -145,7 +145,7 @@ class SimulatedThreads(Engine):
 
     def current_frames(self) -> dict[int, FrameType]:
         here = self._simulator.current
-        frames = {task.ident: visible(task.gr_frame) for task in self._simulator.tasks if task and not task.dead} | {
+        frames = {task.ident: visible(task.frame) for task in self._simulator.tasks if task.is_under_way} | {
             here.ident: outside()
         }
         return {**real.current_frames(), **{ident: frame for ident, frame in frames.items() if frame is not None}}
