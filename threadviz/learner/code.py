@@ -73,11 +73,11 @@ def call_site(
     operation: this frame names it, however many locks it takes inside.  A frame that is `known` to be the outermost
     one ends the search, without the first.  The third is whose code called into this package, as in `KIND`.
     """
-    while frame is not None and KIND[frame.f_code.co_filename] in _PASSED_BY:
+    whose = OWN
+    while frame is not None and (whose := KIND[frame.f_code.co_filename]) in _PASSED_BY:
         frame = frame.f_back
     if frame is None:  # it called itself, as at a run's end
         return None, None, OTHER
-    whose = KIND[frame.f_code.co_filename]
     if whose == LEARNERS:
         return frame, None, whose
     outermost: FrameType | None = None

@@ -12,7 +12,7 @@ from ..stage.engine import pool_module
 from .locks import Lock, RLock
 from .scheduler import Operation, Task
 from .simplequeue import SimpleQueue
-from .stepping import Stepping
+from .stepping import HasPlace, Stepping
 from .steps import Use
 from .threads import SimulatedThreads
 
@@ -20,7 +20,7 @@ _add_worker = pool_module.ThreadPoolExecutor._adjust_thread_count
 _is_set = threading.Event.is_set
 
 
-class _Stepped:
+class _Stepped(HasPlace):
     """A lock that says who stands before it, and how the step that goes on uses it."""
 
     _simulator: Any
@@ -69,7 +69,7 @@ class SteppedRLock(_Stepped, RLock):
     locked = RLock.locked
 
 
-class SteppedSimpleQueue(SimpleQueue):
+class SteppedSimpleQueue(SimpleQueue, HasPlace):
     def _begin(self, name: str) -> Operation:
         simulator: Any = self._simulator
         operation: Operation = simulator.begin_operation(name)

@@ -62,6 +62,12 @@ class Lockable(Protocol):
         """What the learner calls it."""
 
 
+class HasPlace:
+    """A primitive, which is a place: asked for at each call, so it keeps its own."""
+
+    place: PlaceKey | None = None
+
+
 class Walker(Task):
     """A simulated thread that goes step by step."""
 
@@ -246,9 +252,7 @@ class Stepping(Simulator):
     def stand_before(self, primitive: Any, operation: Operation, how: Use, lock: Lockable | None = None) -> None:
         """The current thread has come to a primitive in `operation`; it can go on when `lock`, if any, is free."""
         task: Any = self.current
-        if self.ending or not _is_current(task):
-            return
-        if operation.name in _INNER:
+        if self.ending or operation.name in _INNER or getcurrent() is not task.carrier:
             return
         own = self.place(primitive)
         task.primitive = primitive
@@ -301,12 +305,16 @@ class Stepping(Simulator):
             self.record("call", name, at, line)
 
     def place(self, primitive: Any) -> PlaceKey:
+        if isinstance(primitive, HasPlace):
+            if primitive.place is None:
+                primitive.place = (self._serials.of(primitive),)
+            return primitive.place
         return (self._serials.of(primitive),)
 
-    def use(self, primitive: Any, how: Use) -> None:
+    def use(self, primitive: "HasPlace", how: Use) -> None:
         """Note that the step that goes on uses a primitive."""
         if self.steps and not self.ending:
-            self.steps[-1].use(self.place(primitive), how)
+            self.steps[-1].use(primitive.place or self.place(primitive), how)
 
     def _stand(
         self, before: Before, uses: dict[PlaceKey, Use], lock: Lockable | None = None, takes: PlaceKey | None = None
