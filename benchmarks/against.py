@@ -1,7 +1,7 @@
 """Exploring against frontrun and interleave-test: runs a second, to the first counterexample, and to the whole.
 
     pip install frontrun==0.7.0 interleave-test==0.1.0      # the latter wants Python 3.12
-    python -m benchmarks.against [seconds that one measurement may take]
+    python -m benchmarks.against [seconds that one measurement may take [programs]]
 
 Each measurement is made in a process of its own.  frontrun is told of each thread; the other two start them as the
 program does.  A cell holds runs, milliseconds, and what was found; `rate` is that of the search for the whole.
@@ -163,7 +163,7 @@ def frontrun(strategy: str, program: Program, whole: bool) -> Measured:
     if strategy == "dpor":
         options |= {"preemption_bound": None, "stop_on_first": not whole, "max_executions": MOST}
     else:
-        options |= {"max_attempts": MOST if not whole else 1000, "seed": 1}
+        options |= {"max_attempts": MOST if not whole else 200, "seed": 1}
     holds = always if whole and strategy == "random" else program.holds  # else it stops at the first
     result = explore(program.setup, list(program.workers), holds, **options)
     found = {True: "holds", False: "wrong", None: "inconclusive"}[result.property_holds]
@@ -216,18 +216,18 @@ def cell(tool: str, name: str, whole: bool, limit: float) -> str:
     return f"{runs} runs, {seconds * 1e3:.0f} ms: {found}{rate}"
 
 
-def main(limit: float) -> None:
-    for whole in (False, True):
-        print(f"\n{'to the whole' if whole else 'to the first counterexample'}")
-        for name, program in PROGRAMS.items():
-            if program.goes_wrong or whole:
-                print(f"  {name}")
+def main(limit: float, names: list[str]) -> None:
+    for name in names:
+        print(f"\n{name}")
+        for whole in (False, True):
+            if PROGRAMS[name].goes_wrong or whole:
+                print(f"  {'to the whole' if whole else 'to the first counterexample'}")
                 for tool in TOOLS:
                     print(f"    {tool:24} {cell(tool, name, whole, limit)}", flush=True)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4:
+    if sys.argv[1:2] and sys.argv[1] in TOOLS:
         one(sys.argv[1], sys.argv[2], sys.argv[3] == "1")
     else:
-        main(float(sys.argv[1]) if len(sys.argv) > 1 else LIMIT)
+        main(float(sys.argv[1]) if len(sys.argv) > 1 else LIMIT, sys.argv[2:] or list(PROGRAMS))

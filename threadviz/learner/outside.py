@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from .. import real
 from ..errors import MadeOutside
-from .code import is_learners
+from .code import KIND, LEARNERS, is_learners
 from .inside import inside, names_in
 
 _MADE_OUTSIDE = (
@@ -100,8 +100,8 @@ def look_outside(program: partial[Any], virtual: tuple[type, ...]) -> Surroundin
 def alike(functions: list[FunctionType]) -> list[FunctionType]:
     """`functions`, and all others of the learner's in the same modules and those that these use, wherever kept."""
     all_of_them: dict[int, list[FunctionType]] = {}  # by the namespace that they are in
-    for each in gc.get_objects():
-        if type(each) is FunctionType and is_learners(each.__code__.co_filename):
+    for each in [each for each in gc.get_objects() if type(each) is FunctionType]:
+        if KIND[each.__code__.co_filename] == LEARNERS:
             all_of_them.setdefault(id(each.__globals__), []).append(each)
     found = {id(each): each for each in functions}
     todo = list(functions)
