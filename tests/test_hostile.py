@@ -67,9 +67,8 @@ def low_limits(monkeypatch, request):
 
 def greenlets():
     gc.collect()
-    return [
-        task for task in gc.get_objects() if type(task) is scheduler.Task and task and task not in scheduler._UNKILLABLE
-    ]
+    left = [task.carrier for task in scheduler._UNKILLABLE]
+    return [each for each in gc.get_objects() if type(each) is scheduler.Carrier and each and each not in left]
 
 
 def live_threads(before):
