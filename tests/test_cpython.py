@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import threadviz as tv
-from threadviz.simulation import scheduler
+from threadviz.simulation import simulator
 
 pytest.importorskip("test.lock_tests", reason="this interpreter comes without CPython's own tests")
 
@@ -89,8 +89,8 @@ def pytest_generate_tests(metafunc):
 
 
 def test_cpythons_own_test_passes_as_a_scenario(case, method, monkeypatch):
-    monkeypatch.setattr(scheduler, "MAX_EVENTS", 2_000_000)  # two of them poll a million times, and do end
-    monkeypatch.setattr(scheduler, "MAX_SWITCHES", 10_000_000)
+    monkeypatch.setattr(simulator, "MAX_EVENTS", 2_000_000)  # two of them poll a million times, and do end
+    monkeypatch.setattr(simulator, "MAX_SWITCHES", 10_000_000)
     result = unittest.TestResult()
     run = tv.simulate(lambda: case(method).run(result))
     assert run.exception() is None, run.describe()

@@ -13,7 +13,7 @@ import pytest
 
 import threadviz as tv
 from threadviz.recording import lives, one_run
-from threadviz.simulation import scheduler
+from threadviz.simulation import simulator, tasks
 from threadviz.texts import error_text
 
 from . import programs
@@ -58,7 +58,7 @@ def low_limits(monkeypatch, request):
     if cell is None or not cell.unlimited:
         monkeypatch.setattr("threadviz.stage.watchdog.PATIENCE", 0.2)
         for name, limit in (("MAX_EVENTS", 20_000), ("MAX_SWITCHES", 50_000), ("MAX_THREADS", 1_000)):
-            monkeypatch.setattr(scheduler, name, limit)
+            monkeypatch.setattr(simulator, name, limit)
     monkeypatch.setattr(lives, "MAX_THREADS", 50)
     monkeypatch.setattr(one_run, "MAX_LINES", 20_000)
     hurry(monkeypatch, FASTER)
@@ -67,8 +67,8 @@ def low_limits(monkeypatch, request):
 
 def greenlets():
     gc.collect()
-    left = [task.carrier for task in scheduler._UNKILLABLE]
-    return [each for each in gc.get_objects() if type(each) is scheduler.Carrier and each and each not in left]
+    left = [task.carrier for task in tasks.UNKILLABLE]
+    return [each for each in gc.get_objects() if type(each) is tasks.Carrier and each and each not in left]
 
 
 def live_threads(before):
@@ -123,7 +123,7 @@ def run_cell_until_stopped(verb, cell):
 @pytest.mark.parametrize(("verb", "cell", "expected"), list(rows()))
 def test_cell_ends_as_it_should_and_leaves_nothing_behind(verb, cell, expected):
     tracers, threads = (sys.gettrace(), sys.getprofile()), set(threading.enumerate())
-    left = len(scheduler._UNKILLABLE)
+    left = len(tasks.UNKILLABLE)
     began = time.monotonic()
     told, run = (run_cell_until_stopped if expected == STOPPED else run_cell)(verb, cell)
     assert matches("record raises KeyboardInterrupt" if expected == STOPPED else expected, told), told
@@ -135,7 +135,7 @@ def test_cell_ends_as_it_should_and_leaves_nothing_behind(verb, cell, expected):
         assert cell.log is None or texts == cell.log
     assert (sys.gettrace(), sys.getprofile()) == tracers
     del run
-    assert len(scheduler._UNKILLABLE) - left == (cell.left if verb == "simulate" else 0)
+    assert len(tasks.UNKILLABLE) - left == (cell.left if verb == "simulate" else 0)
     assert greenlets() == []
     assert live_threads(threads) == []
     assert probe() == PROBE

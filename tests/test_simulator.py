@@ -180,7 +180,7 @@ def test_what_threads_raise_as_a_deadlock_ends_them_is_no_error_of_the_program()
 
 
 def test_what_a_thread_raises_as_an_endless_run_ends_it_does_not_come_out_of_simulate(monkeypatch):
-    monkeypatch.setattr("threadviz.simulation.scheduler.MAX_EVENTS", 100)
+    monkeypatch.setattr("threadviz.simulation.simulator.MAX_EVENTS", 100)
 
     def program():
         threading.Thread(target=fails_when_it_is_ended).start()

@@ -16,8 +16,8 @@ import pytest
 
 import threadviz as tv
 from threadviz.schedule import InOrder, Shuffle
-from threadviz.simulation import scheduler
 from threadviz.simulation.one_run import Simulation
+from threadviz.simulation.tasks import Task
 from threadviz.stage.stage import exclusively
 
 from . import programs
@@ -116,7 +116,7 @@ def test_what_a_run_leaves_in_the_library_is_not_there_in_the_next_one():
 
 
 def test_run_that_never_ends_or_deadlocks_does_not_spoil_the_next_one(monkeypatch):
-    monkeypatch.setattr("threadviz.simulation.scheduler.MAX_SWITCHES", 1000)
+    monkeypatch.setattr("threadviz.simulation.simulator.MAX_SWITCHES", 1000)
     turns = iter(["endless", "deadlock", "raises", "fine"] * 3)
 
     def moody():
@@ -149,12 +149,12 @@ def test_stop_button_between_two_runs_ends_the_stage():
 
 def test_thousand_runs_leave_no_thread_behind_and_keep_no_run_but_the_last():
     gc.collect()
-    before = {id(each) for each in gc.get_objects() if type(each) is scheduler.Task}  # of other tests
+    before = {id(each) for each in gc.get_objects() if type(each) is Task}  # of other tests
     with exclusively(), on_stage(programs.race, 2) as simulation:
         assert {simulation.run(Shuffle(seed), seed, noted=False).value for seed in range(1000)} == {1}
     gc.collect()
-    tasks = [each for each in gc.get_objects() if type(each) is scheduler.Task and id(each) not in before]
-    assert len(tasks) <= 3 and not any(task.is_under_way for task in tasks)
+    left = [each for each in gc.get_objects() if type(each) is Task and id(each) not in before]
+    assert len(left) <= 3 and not any(task.is_under_way for task in left)
 
 
 def test_each_thread_has_a_context_of_its_own_in_each_run():

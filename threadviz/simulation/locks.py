@@ -7,7 +7,9 @@ from typing import Any
 from .. import real
 from ..learner.code import ends_a_call, made_by_condition, queue_of
 from ..trace import On
-from .scheduler import Operation, Simulator, Task
+from .operations import Operation
+from .simulator import Simulator
+from .tasks import Task
 
 _FOREVER = "a lock of a finished run is still held, and the run that would release it is over; make a new one"
 

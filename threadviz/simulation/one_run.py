@@ -14,11 +14,14 @@ from ..stage.watchdog import Watchdog
 from ..tab import check_can_switch
 from ..texts import error_parts
 from .locks import Lock
-from .scheduler import Carrier, Simulator, end_carriers
+from .scheduler import Scheduler
 from .shared import Shared
+from .signals import can_be_interrupted, let_main_handle, signalled
 from .simplequeue import SimpleQueue
+from .simulator import Simulator
 from .stepped import SteppedThreads
 from .stepping import Stepping
+from .tasks import Carrier, end_carriers
 from .threads import SimulatedThreads
 
 
@@ -103,7 +106,7 @@ class Simulation:
             simulator: Simulator = stepping
             engine: SimulatedThreads = SteppedThreads(stepping, self._stage.output)
         else:
-            simulator = Simulator(policy, cores, noted)
+            simulator = Scheduler(policy, cores, noted)
             engine = SimulatedThreads(simulator, self._stage.output)
         kept: dict[str, Any] = {}
 
@@ -178,16 +181,16 @@ class Simulation:
         simulator = self._simulator
         if simulator is None:
             self._interrupted |= why == "interrupted"
-        elif why == "interrupted" and not self._pressed and simulator.can_be_interrupted:
+        elif why == "interrupted" and not self._pressed and can_be_interrupted(simulator):
             self._pressed = True
-            simulator.signalled(_interrupt, frame, at_once=True)
+            signalled(simulator, _interrupt, frame, at_once=True)
         else:
             simulator.stop(why, frame)
 
     def computing(self, frame: FrameType | None) -> None:
         if self._simulator is not None:
             self._simulator.note_computing(frame)
-            self._simulator.let_main_handle(frame)
+            let_main_handle(self._simulator, frame)
 
     def strike(self, why: str, frame: FrameType | None) -> None:
         if self._simulator is not None:

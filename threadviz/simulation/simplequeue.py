@@ -7,7 +7,9 @@ from typing import Any
 
 from .. import real
 from ..learner.queues import Traffic
-from .scheduler import Operation, Simulator, Task
+from .operations import Operation
+from .simulator import Simulator
+from .tasks import Task
 
 _FOREVER = "a queue of a finished run is empty, and the run that would fill it is over; make a new one"
 

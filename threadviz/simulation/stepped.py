@@ -10,10 +10,11 @@ from ..learner.places import NO_VALUE, Places, Site
 from ..learner.points import Listener
 from ..stage.engine import pool_module
 from .locks import Lock, RLock
-from .scheduler import Operation, Task
+from .operations import Operation
 from .simplequeue import SimpleQueue
 from .stepping import HasPlace, Stepping
 from .steps import Use
+from .tasks import Task
 from .threads import SimulatedThreads
 
 _add_worker = pool_module.ThreadPoolExecutor._adjust_thread_count

@@ -24,9 +24,11 @@ from ..learner.naming import name_of
 from ..learner.places import NAMED, PLAIN, Serials, Site, is_container, is_plain, may_hold_items, value_now, with_name
 from ..schedule import Policy, Preemption, Replay
 from ..trace import Clock, On, State, Wait
-from .scheduler import Operation, Simulator, Task
+from .operations import Operation
 from .shared import Shared, Touches
+from .simulator import Simulator
 from .steps import LOOKING, LOOKS, Before, PlaceKey, Step, Use
+from .tasks import Task
 
 STEP = 1_000_000_000  # of the trace's scale: a step is as wide as a second
 LONG = 1_000  # accesses of what is not shared, after which the others get their turn
@@ -339,7 +341,7 @@ class Stepping(Simulator):
 
     def _leave(self, task: Walker) -> None:
         self._step_aside(task)
-        self._switch(self._next(at_a_point=True))
+        self.switch(self._next(at_a_point=True))
 
     def _waits_for_lock(self, task: Walker, lock: Lockable) -> None:
         name, holder = lock.called, lock.holder
@@ -371,7 +373,7 @@ class Stepping(Simulator):
         self._end_step()
         self._step_aside(task)
         self._go_on(others[chosen], at_a_point=True)
-        self._switch(others[chosen])
+        self.switch(others[chosen])
         return True
 
     # ---- who goes on ----
@@ -445,7 +447,7 @@ class Stepping(Simulator):
             task.lock = task.takes = None
             task.spins = self._waits_as_before(task)
             self._standing.append(task)
-        self._switch(self._next())
+        self.switch(self._next())
         task.waits = None
         task.until = 0
         task.resumed = not task.timed_out

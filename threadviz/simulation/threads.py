@@ -18,8 +18,10 @@ from ..stage.output import Output
 from ..texts import error_parts, error_text
 from ..trace import Call, Kind
 from .locks import Lock, RLock
-from .scheduler import Simulator, Task
+from .signals import signalled
 from .simplequeue import SimpleQueue
+from .simulator import Simulator
+from .tasks import Task
 
 MOST_INTERRUPTS = 10  # that a handler of the learner's may swallow: the stop button ends any run
 
@@ -163,7 +165,7 @@ class SimulatedThreads(Engine):
         self._interrupts += number == signal.SIGINT
         if self._interrupts > MOST_INTERRUPTS:
             self._simulator.stop("interrupted", frame)
-        self._simulator.signalled(handle, frame, at_once=False)
+        signalled(self._simulator, handle, frame, at_once=False)
 
     def start(self, thread: threading.Thread) -> None:
         if not getattr(thread, "_initialized", False):
