@@ -17,7 +17,8 @@ from ..run import Run
 from ..schedule import InOrder
 from ..simulation.one_run import Simulation
 from ..simulation.shared import Shared
-from ..simulation.stepping import Cut, Stepping, Walker
+from ..simulation.stepping import Cut, Stepping
+from ..simulation.walker import Walker
 from ..stage.stage import Finished, exclusively
 from .search import Search
 

@@ -9,10 +9,12 @@ from ..learner.naming import name_of
 from ..learner.places import NO_VALUE, Places, Site
 from ..learner.points import Listener
 from ..stage.engine import pool_module
+from .accesses import HasPlace
 from .locks import Lock, RLock
 from .operations import Operation
 from .simplequeue import SimpleQueue
-from .stepping import HasPlace, Stepping
+from .standing import look_at_thread, stand_before, stand_before_looking
+from .stepping import Stepping
 from .steps import Use
 from .tasks import Task
 from .threads import SimulatedThreads
@@ -26,6 +28,7 @@ class _Stepped(HasPlace):
 
     _simulator: Any
     class_name: str
+    taken: bool
 
     @property
     def holder(self) -> Task | None:
@@ -39,7 +42,7 @@ class _Stepped(HasPlace):
     def _begin(self, name: str, must_be_free: bool = False) -> Operation:
         operation: Operation = self._simulator.begin_operation(f"{self.class_name}.{name}")
         how = Use.HOLD if name == "release" else Use.TAKE if must_be_free else Use.READ
-        self._simulator.stand_before(self, operation, how, self if must_be_free else None)
+        stand_before(self._simulator, self, operation, how, self if must_be_free else None)
         return operation
 
     def _take(self, blocking: bool, timeout: float, operation: Operation) -> bool:
@@ -57,7 +60,7 @@ class _Stepped(HasPlace):
     def locked(self) -> bool:
         simulator = self._simulator
         line, place = _line_of_learner(0), simulator.place(self)
-        simulator.stand_before_looking(f"{self.class_name}.locked", line, place, self.called)
+        stand_before_looking(simulator, f"{self.class_name}.locked", line, place, self.called)
         return super().locked()  # type: ignore[misc,no-any-return]
 
 
@@ -74,7 +77,7 @@ class SteppedSimpleQueue(SimpleQueue, HasPlace):
     def _begin(self, name: str) -> Operation:
         simulator: Any = self._simulator
         operation: Operation = simulator.begin_operation(name)
-        simulator.stand_before(self, operation, Use.WRITE)
+        stand_before(simulator, self, operation, Use.WRITE)
         simulator.use(self, Use.WRITE)
         if operation.event is None and operation.line is not None:
             operation.event = simulator.record("call", name, line=operation.line)
@@ -151,7 +154,7 @@ class SteppedThreads(SimulatedThreads):
     def _look_at(self, task: Task, name: str) -> None:
         line = _line_of_learner(2)
         if line is not None:
-            self._simulator.look_at_thread(name, line, task)
+            look_at_thread(self._simulator, name, line, task)
 
     def is_set(self, event: threading.Event) -> bool:
         """An event's flag is read without its lock."""
@@ -159,7 +162,7 @@ class SteppedThreads(SimulatedThreads):
         inner = event._cond._lock  # type: ignore[attr-defined]
         if line is not None and isinstance(inner, Lock):
             name = name_of(event, self._simulator.object_name)
-            self._simulator.stand_before_looking("Event.is_set", line, self._simulator.place(inner), name)
+            stand_before_looking(self._simulator, "Event.is_set", line, self._simulator.place(inner), name)
         return _is_set(event)
 
     def _boot(self, task: Task) -> None:

@@ -6,107 +6,34 @@ is one step.  Starting and joining threads, making a lock and the library's own 
 not count: a sleep, and the wait for a time-out, may last as long as the others take.
 """
 
-import threading
 from _threading_local import local as thread_local
 from collections import deque
 from collections.abc import Callable
-from functools import lru_cache
 from operator import attrgetter
-from sys import _getframe
 from types import FrameType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from greenlet import getcurrent, greenlet
 
 from ..errors import CutOff, NotRepeatable, StopRun, Stuck
 from ..learner.code import KIND, LEARNERS, OWN
-from ..learner.naming import name_of
-from ..learner.places import NAMED, PLAIN, Serials, Site, is_container, is_plain, may_hold_items, value_now, with_name
+from ..learner.places import NAMED, Site, is_container, may_hold_items, value_now, with_name
 from ..schedule import Policy, Preemption, Replay
 from ..trace import Clock, On, State, Wait
-from .operations import Operation
-from .shared import Shared, Touches
+from .accesses import Accesses, HasPlace, before_access
+from .fairness import end_of_step, stands_as_before, waits_as_before
+from .shared import Shared
 from .simulator import Simulator
-from .steps import LOOKING, LOOKS, Before, PlaceKey, Step, Use
+from .steps import Before, PlaceKey, Step, Use
 from .tasks import Task
+from .walker import Lockable, Walker
 
 STEP = 1_000_000_000  # of the trace's scale: a step is as wide as a second
 LONG = 1_000  # accesses of what is not shared, after which the others get their turn
 MAX_STEPS = 5_000  # of a run; what goes on longer is cut off
 
 
-# What nobody calls: logging, a pool's worker between two calls, and what happens when a pool is thrown away.
-_INNER = frozenset(["library", "_worker", "ThreadPoolExecutor._adjust_thread_count"])
-_NAMED = (
-    "Condition.",
-    "Event.",
-    "Queue.",
-    "LifoQueue.",
-    "PriorityQueue.",
-    "Semaphore.",
-    "BoundedSemaphore.",
-    "Barrier.",
-)
-
 _END: PlaceKey = ("thread", 0)  # of the program
-
-
-class Lockable(Protocol):
-    """A lock, as seen from here."""
-
-    taken: bool
-
-    @property
-    def holder(self) -> Task | None: ...
-
-    @property
-    def called(self) -> str:
-        """What the learner calls it."""
-
-
-class HasPlace:
-    """A primitive, which is a place: asked for at each call, so it keeps its own."""
-
-    place: PlaceKey | None = None
-
-
-class Walker(Task):
-    """A simulated thread that goes step by step."""
-
-    stood_before: Operation | None = None  # the newest operation whose first primitive it came to
-    resumed = False  # within an operation: it has waited, and was woken
-    stands = Before("call", "begin", None)
-    stands_at: tuple[Site, Any, Any] | None = None  # the access that it stands before
-    takes: PlaceKey | None = None
-    primitive: Any = None  # that it stands before
-    called = ""  # what the learner calls that, or what it is part of; of runs that are noted
-    lock: Lockable | None = None  # that must be free before it can go on
-    until = 0
-    steps = 0
-    only_looks = False  # it has changed nothing since it last looked anew, not even what is its own
-    spins = False  # it would only look again at what is as it was
-    # Where it began the wait that timed out last, how its frames were, and how many steps others had made.
-    waited: tuple[Any, ...] | None = None
-    waited_in: Operation | None = None
-    known = 0  # objects that had a number then
-
-    def __init__(self, simulator: Any, thread: threading.Thread, body: Callable[[], None]) -> None:
-        super().__init__(simulator, thread, body)
-        self.uses: dict[PlaceKey, Use] = {}
-        self.family: PlaceKey = ("thread", self.number)  # of the operation that it is in
-        self.after: list[tuple[int, int]] = []
-        self.clock = {self.number: 1}  # of starts and joins alone: what may run at the same time
-        # Where it has stood since somebody last changed anything that it looked at, and how its frames were then.
-        self.visits: dict[Any, Any] = {}
-        self.looked_at: set[PlaceKey] = set()
-
-    def looks_anew(self) -> None:
-        """Something has changed, of its own or of what it has looked at."""
-        self.spins = False
-        if self.only_looks:  # only then is there anything to forget
-            self.only_looks = False
-            self.visits.clear()
-            self.looked_at.clear()
 
 
 class Cut(Exception):  # noqa: N818 - nothing went wrong
@@ -132,20 +59,19 @@ class Stepping(Simulator):
         self.looked_at_the_clock = False
         self.waited_in_vain = False  # again and again, for what nobody had changed: the more turns, the more orders
         self.endless = False  # nobody who could change anything can go on, and somebody looks again and again
-        self._shared = shared
+        self.shared = shared
         self._fresh: deque[Walker] = deque()  # they go on without a choice
         self._standing: list[Walker] = []
-        self._passed = 0  # accesses and calls since another thread went on, points or not
+        self.passed = 0  # accesses and calls since another thread went on, points or not
         self._open = False  # a step is going on
-        self._serials = Serials()
-        self._touches: dict[PlaceKey, Touches] = {}
+        self._accesses = Accesses(shared)
         self._places: dict[PlaceKey, tuple[Site, Any, Any]] = {}  # of runs that are noted: how each is reached
 
     def take_apart(self) -> None:
         super().take_apart()
         self._fresh, self._standing = deque(), []
-        self._serials.forget_all()
-        self._touches, self._places = {}, {}
+        self._accesses.forget_all()
+        self._places = {}
         self.owner_called = _type_name
 
     def pending(self) -> list[Step]:
@@ -162,7 +88,7 @@ class Stepping(Simulator):
     @property
     def known(self) -> int:
         """How many objects have a number."""
-        return self._serials.count
+        return self._accesses.known
 
     def places_now(self) -> tuple[tuple[str, str], ...]:
         """What threads share and have touched so far, and what it is now."""
@@ -190,7 +116,7 @@ class Stepping(Simulator):
             site = with_name(site, key)
             if site.name.startswith("__") or issubclass(kind, thread_local):  # the interpreter's, or one thread's alone
                 return
-        self._passed += 1
+        self.passed += 1
         self.progress += 1
         if site.kind == "write":
             task.looks_anew()
@@ -205,126 +131,43 @@ class Stepping(Simulator):
             return
         if what in ("item", "contents") and not may_hold_items(kind):
             return
-        uses = self._uses(site, thing, key)
-        for place, how in uses.items():
-            touches = self._touches.get(place)
-            if touches is None:
-                touches = self._touches[place] = Touches()
-            if touches.note(task.number, task.clock, site, how):
-                for each in touches.sites:
-                    self._shared.add(each)
-        if site in self._shared:
+        uses = self._accesses.uses(site, thing, key)
+        self._accesses.note(task, site, uses)
+        if site in self.shared:
             task.stands_at = site, thing, key
             if self.noted:
                 self._places.setdefault(next(reversed(uses)), (site, thing, key))
-            self._stand(_before_access(site), uses)
+            self.stand(before_access(site), uses)
             task.stands_at = None
-        elif self._passed % LONG == 0:  # it may wait by looking for what nobody else could do meanwhile
-            self._stand(Before("call", "more of a long loop", site.line), {})
+        elif self.passed % LONG == 0:  # it may wait by looking for what nobody else could do meanwhile
+            self.stand(Before("call", "more of a long loop", site.line), {})
         elif self._replay is not None:
             self._preempted(task)
-
-    def _uses(self, site: Site, thing: Any, key: Any) -> dict[PlaceKey, Use]:
-        serial = self._serials.of(thing)
-        writes = site.kind == "write"
-        if site.what in ("attribute", "global"):
-            place: PlaceKey = (serial, site.name)
-            if site.what == "attribute":
-                if writes and issubclass(type(thing), type):
-                    self._shared.see_class_written(site.name)
-                elif not writes and site.name in self._shared.of_classes:
-                    looked_in = [(self._serials.of(cls), site.name) for cls in _looked_in(thing, site.name)]
-                    return {**dict.fromkeys(looked_in, Use.READ), place: Use.READ}
-        elif site.what == "item" and is_plain(key):
-            if type(key) is int and key < 0 and isinstance(thing, list | deque | bytearray):
-                key += len(thing)
-            return {
-                (serial,): Use.WRITE_ITEM if writes else Use.READ_ITEM,
-                (serial, "", key): Use.WRITE if writes else Use.READ,
-            }
-        else:
-            place = (serial,)
-        return {place: Use.WRITE if writes else Use.READ}
 
     def point(self) -> None:
         """A call of a primitive begins; the thread stands before it where the primitive says what it is."""
         self.check()
         self.progress += 1
 
-    def stand_before(self, primitive: Any, operation: Operation, how: Use, lock: Lockable | None = None) -> None:
-        """The current thread has come to a primitive in `operation`; it can go on when `lock`, if any, is free."""
-        task: Any = self.current
-        if self.ending or operation.name in _INNER or getcurrent() is not task.carrier:
-            return
-        own = self.place(primitive)
-        task.primitive = primitive
-        if task.stood_before is not operation:
-            task.stood_before = operation
-            task.resumed = False
-            found = operation.frame.f_locals.get("self") if operation.frame is not None else None
-            family = underlying(found) or primitive
-            task.family = self.place(family)
-            if family is not primitive:
-                how = Use.WRITE
-            if getattr(family, "taken", False) and family.holder is task:
-                how = Use.HOLD
-            if operation.name in LOOKING:
-                how = Use.READ
-            takes = own if lock is not None and how is not Use.READ else None
-            self._passed += 1
-            if self.noted:
-                task.called = name_of(found, self.object_name) if operation.name.startswith(_NAMED) else ""
-            self._stand(Before("call", operation.name, operation.line), {task.family: how}, lock, takes)
-            self._note_made(operation, task.called)
-        elif lock is not None and own == task.family and (task.resumed or lock.taken):
-            task.resumed = False
-            self._passed += 1
-            self._stand(Before("call", operation.name, operation.line), {own: Use.TAKE}, lock, own)
-
     def note_begun(self, name: str, line: int | None) -> int | None:
         """Nothing yet: the call is made when the thread, which comes to its point now, goes on."""
         return None
 
-    def _note_made(self, operation: Operation, called: str) -> None:
-        """Note the call that the thread stood before, now that it is made, and what it is a method of."""
-        if self.noted and operation.frame is not None and operation.line is not None and operation.event is None:
-            operation.event = self.record("call", operation.name, called, operation.line)
-
-    def stand_before_looking(self, name: str, line: int | None, place: PlaceKey, at: str) -> None:
-        """The current thread is about to look at what is none of the learner's data: a flag, a thread's life.
-
-        `at` is what the learner calls it; nothing where whoever looks notes that, too.
-        """
-        if self.ending or not _is_current(self.current):
-            return
-        self.check()
-        self.progress += 1
-        self._passed += 1
-        task: Any = self.current
-        task.called = at
-        self._stand(Before("call", name, line), {place: Use.READ})
-        if at:
-            self.record("call", name, at, line)
-
     def place(self, primitive: Any) -> PlaceKey:
-        if isinstance(primitive, HasPlace):
-            if primitive.place is None:
-                primitive.place = (self._serials.of(primitive),)
-            return primitive.place
-        return (self._serials.of(primitive),)
+        return self._accesses.place(primitive)
 
     def use(self, primitive: "HasPlace", how: Use) -> None:
         """Note that the step that goes on uses a primitive."""
         if self.steps and not self.ending:
-            self.steps[-1].use(primitive.place or self.place(primitive), how)
+            self.steps[-1].use(primitive.place or self._accesses.place(primitive), how)
 
-    def _stand(
+    def stand(
         self, before: Before, uses: dict[PlaceKey, Use], lock: Lockable | None = None, takes: PlaceKey | None = None
     ) -> None:
         task: Any = self.current
         self._end_step()
         task.stands, task.uses, task.lock, task.takes = before, uses, lock, takes
-        task.spins = task.only_looks and self._stands_as_before(task)
+        task.spins = task.only_looks and stands_as_before(task)
         if self._replay is None:
             self._leave(task)
         elif not self._preempted(task):
@@ -365,7 +208,7 @@ class Stepping(Simulator):
         """Whether the schedule lets another thread go on instead of the current one, which has then come back."""
         others = [*self._fresh, *self._can_go_on()]
         try:
-            chosen = self.policy.preempt(self._passed, others)
+            chosen = self.policy.preempt(self.passed, others)
         except Exception as error:
             self.fail(error)
         if chosen is None:
@@ -445,7 +288,8 @@ class Stepping(Simulator):
             if on == "thread" and holder is not None:
                 task.uses = {("thread", holder.number): Use.READ}
             task.lock = task.takes = None
-            task.spins = self._waits_as_before(task)
+            task.spins = waits_as_before(task, len(self.steps), self.known)
+            self.waited_in_vain |= task.spins
             self._standing.append(task)
         self.switch(self._next())
         task.waits = None
@@ -477,18 +321,12 @@ class Stepping(Simulator):
         task: Any = self.current
         if self.is_over or not _is_current(task):
             return
-        self._passed += 1
-        if self._shared.ends if task.number else any(not other.finished and other.daemon for other in self.tasks):
+        self.passed += 1
+        if self.shared.ends if task.number else any(not other.finished and other.daemon for other in self.tasks):
             ends = _END if task.number == 0 else ("thread", task.number)
-            self._stand(Before("call", "its end", None), {ends: Use.WRITE})
+            self.stand(Before("call", "its end", None), {ends: Use.WRITE})
         elif self._replay is not None:
             self._preempted(task)
-
-    def look_at_thread(self, name: str, line: int | None, task: Task) -> None:
-        """The current thread is about to look whether another one has ended."""
-        self._shared.see_ends()
-        at = task.name if name == "Thread.is_alive" else ""
-        self.stand_before_looking(name, line, ("thread", task.number), at)
 
     def finish(self, task: Task) -> greenlet:
         self._end_step()
@@ -529,8 +367,8 @@ class Stepping(Simulator):
 
     def _go_on(self, task: Walker, at_a_point: bool) -> None:
         if task is not self.current or not at_a_point:
-            self.choices.append(Preemption(self._passed, task.number) if at_a_point else task.number)
-            self._passed = 0
+            self.choices.append(Preemption(self.passed, task.number) if at_a_point else task.number)
+            self.passed = 0
         if self._fresh and task in self._fresh:
             self._fresh.remove(task)
             return
@@ -565,48 +403,7 @@ class Stepping(Simulator):
         self._open = False
         self.now = len(self.steps) * STEP
         step = self.steps[-1]
-        changed = [place for place, how in step.uses.items() if how not in LOOKS]
-        mine: Any = self.tasks[step.thread]
-        if mine.waited is not None and not self._changed_only_what_it_waits_for(mine, changed):
-            mine.waited = None
-        if changed:
-            mine.looks_anew()
-        walker: Any
-        for walker in self.tasks:
-            if walker.spins and walker.until and walker is not mine:
-                walker.spins = False
-                walker.after.append((step.thread, mine.steps))
-            if changed and walker.looked_at and not walker.looked_at.isdisjoint(changed):
-                if walker.spins:
-                    walker.after.append((step.thread, mine.steps))
-                walker.looks_anew()
-        if not changed:
-            mine.only_looks = True
-            mine.looked_at.update(step.uses)
-
-    def _stands_as_before(self, task: Walker) -> bool:
-        """Whether it stands where it stood, with nothing changed since of what it has looked at or keeps itself."""
-        if not task.looked_at.issuperset(task.uses):
-            return False
-        where = (task.stands, *task.uses)
-        state = _state_of(_getframe(2))
-        before, task.visits[where] = task.visits.get(where), state
-        return before == state
-
-    def _waits_as_before(self, task: Walker) -> bool:
-        """Whether it gave up this very wait and has come back to it, with nothing done since by anybody."""
-        now = task.stands, task.uses, _state_of(_getframe(2)), len(self.steps) - task.steps
-        before, task.waited, task.known = task.waited, now, self.known
-        again, task.waited_in = task.waited_in is task.operation, task.operation
-        if again:  # the library waits once more in one and the same call, for what is left of its time
-            return False
-        self.waited_in_vain |= before == now
-        return before == now
-
-    def _changed_only_what_it_waits_for(self, task: Walker, changed: list[PlaceKey]) -> bool:
-        """Or what it has made itself since it began to wait: a condition has a new lock for each wait."""
-        assert task.waited is not None
-        return all(place in task.waited[1] or (place[0] != "thread" and place[0] > task.known) for place in changed)
+        end_of_step(step, self.tasks)
 
     def stuck(self) -> Stuck | None:
         if self.endless:
@@ -626,28 +423,6 @@ class Stepping(Simulator):
             self.looked_at_the_clock = True
 
 
-@lru_cache(maxsize=1000)
-def _before_access(site: Site) -> Before:
-    return Before(site.kind, site.name or "[]", site.line)
-
-
-def _looked_in(thing: Any, attribute: str) -> list[type]:
-    """The classes in which an attribute of an object, or of a class, is looked for: up to that which has it."""
-    is_class = issubclass(type(thing), type)
-    if not is_class:
-        try:
-            if attribute in object.__getattribute__(thing, "__dict__"):
-                return []  # a property of that name would come first, but is not written
-        except AttributeError:  # it has slots alone
-            pass
-    classes: list[type] = []
-    for cls in thing.__mro__ if is_class else type(thing).__mro__:
-        classes.append(cls)
-        if attribute in vars(cls):
-            break
-    return [cls for cls in classes if cls is not thing]
-
-
 _number = attrgetter("number")
 
 
@@ -657,27 +432,3 @@ def _type_name(thing: Any) -> str:
 
 def _is_current(task: Any) -> bool:
     return getcurrent() is task.carrier
-
-
-_UNDER = ("mutex", "_cond", "_condition", "_lock", "_block")  # where the library's primitives keep what they stand on
-
-
-def underlying(called: Any) -> Any:
-    """The lock under a primitive of the library's: calls of those that share one may disturb one another."""
-    for _ in range(len(_UNDER)):
-        inner = next((vars(called)[name] for name in _UNDER if name in getattr(called, "__dict__", ())), None)
-        if inner is None:
-            return called if hasattr(called, "taken") else None
-        called = inner
-    return None
-
-
-def _state_of(frame: FrameType | None) -> list[Any]:
-    """What the current thread's own frames hold: plain values as they are, others by who they are."""
-    state: list[Any] = []
-    while frame is not None:
-        if KIND[frame.f_code.co_filename] == LEARNERS:
-            kept = [(name, each if type(each) in PLAIN else id(each)) for name, each in frame.f_locals.items()]
-            state.append((id(frame.f_code), frame.f_lasti, kept))
-        frame = frame.f_back
-    return state
