@@ -37,7 +37,14 @@ ROOMS = {
 MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.rglob("*.py"))
 # What is slow to import, or not to be had everywhere, and who may ask for it.
 HEAVY = {
-    "greenlet": {f"simulation/{name}" for name in ("scheduler", "signals", "simulator", "standing", "stepping", "tasks")},
+    "greenlet": {
+        "simulation/scheduler",
+        "simulation/signals",
+        "simulation/simulator",
+        "simulation/standing",
+        "simulation/stepping",
+        "simulation/tasks",
+    },
     "ipywidgets": {"notebook/for_real", "notebook/interact", "notebook/predict", "notebook/step", "picture/live"},
     "anywidget": {"notebook/predict", "notebook/step", "picture/live"},
     "matplotlib": {"picture/figure", "run"},
