@@ -436,7 +436,7 @@ def test_watchdog_outside_the_main_os_thread_strikes_nothing_but_the_learners_co
     ids=["computes", "waits"],
 )
 def test_run_that_is_given_up_says_whether_it_computed_or_waited(monkeypatch, wait, told):
-    for module in ("stage.watchdog", "simulation.scheduler"):
+    for module in ("stage.watchdog", "simulation.simulator"):
         monkeypatch.setattr(f"threadviz.{module}.PATIENCE", 0.5)
     monkeypatch.setattr("threadviz.stage.watchdog.REAL_PATIENCE", 1)
 
