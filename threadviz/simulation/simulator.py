@@ -7,6 +7,7 @@ thread stands.
 import threading
 from collections import deque
 from collections.abc import Callable
+from sys import _getframe
 from types import FrameType
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from ..learner.places import Place
 from ..schedule import Policy, Preemption
 from ..stage.notes import Events
 from ..stage.watchdog import PATIENCE, Target
+from ..tab import still
 from ..texts import Namesakes
 from ..trace import Clock, Kind, On, State, Trace
 from .cores import MAX_CPU_TURNS, Cores
@@ -183,12 +185,24 @@ class Simulator:
         if target is not task:
             self.progress += 1
             mine = tied()
-            self._stack_of(target).switch()
+            if real.HAS_THREADS:
+                self._stack_of(target).switch()
+            else:
+                self._switch_in_a_tab(target)
             self.current = task
             tie(mine)
         if task.state != "running":
             task.enter(self.now, "running")
         self.check()
+
+    def _switch_in_a_tab(self, target: Task | greenlet) -> None:
+        mine = self.current.carrier
+        assert mine is not None
+        try:
+            mine._gr_frame = still(_getframe(1), Task.carry.__code__)
+            self._stack_of(target).switch()
+        finally:
+            mine._gr_frame = None
 
     def _stack_of(self, target: Task | greenlet) -> greenlet:
         """What is to be switched to: a new stack is the hub's to make, or it would begin as deep as who starts it."""

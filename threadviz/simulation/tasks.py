@@ -21,24 +21,29 @@ _HAS_CONTEXTS = hasattr(greenlet, "gr_context")  # not so in a browser tab
 class Carrier(greenlet):
     """A stack that carries one simulated thread after the other: a new one costs as much as twenty switches."""
 
+    _gr_frame: FrameType | None  # what `gr_frame` gives in a browser tab, where greenlet itself does not look for it
+
     def __init__(self, task: "Task", idle: list["Carrier"]) -> None:
-        super().__init__()
-        self._idle = idle  # where those are that carry nobody
+        super().__init__(parent=getcurrent())
+        self.idle = idle  # where those are that carry nobody
         self.take(task)
 
     def take(self, task: "Task") -> None:
-        self._task = task
+        self.carried = task
         task.carrier = self
 
     def run(self, *_: object) -> None:
         while True:
-            task = self._task
+            task = self.carried
             following = task.carry()
+            if not real.HAS_THREADS:  # in a browser tab a stack is a task of the tab's own, and ends with its thread
+                self.parent = following
+                return
             task.carrier = None
-            del task, self._task
+            del task, self.carried
             if _HAS_CONTEXTS:
                 self.gr_context = None  # that of `contextvars`, which is a thread's own
-            self._idle.append(self)
+            self.idle.append(self)
             following.switch()
 
 
