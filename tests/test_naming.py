@@ -26,7 +26,7 @@ def together(*bodies, **options):
 
 def transfer(source, target):
     with source.lock:
-        time.sleep(0.05)
+        time.sleep(0.3)  # long enough for the other thread, on a busy machine, too
         with target.lock:
             pass
 

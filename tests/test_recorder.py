@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from bisect import bisect_left, bisect_right
 from itertools import groupby, pairwise
 
 import pytest
@@ -505,11 +506,12 @@ def test_every_wait_for_a_lock_that_changes_hands_all_the_time_names_who_held_it
     run = tv.record(busy_lock, turns=3000)
     holds = sorted((held.start, held.end, lane.name) for lane in run.trace.lanes for held in lane.held)
     assert all(first[1] <= second[0] for first, second in pairwise(holds))
+    starts, ends = [start for start, _, _ in holds], [end for _, end, _ in holds]
     waits = list(owners(run))
     assert len(waits) > 50
     for waiter, span, owner in waits:
-        during = [name for start, end, name in holds if end >= span.start and start <= span.end]
-        before = [name for _, end, name in holds if end < span.start]
+        first, last = bisect_left(ends, span.start), bisect_right(starts, span.end)
+        during, before = [name for _, _, name in holds[first:last]], [name for _, _, name in holds[:first][-1:]]
         # who had noted that it lets the lock go, and had not done it yet, comes last before
         holders = [name for name, _ in groupby(during or before[-1:])][: assembly.MOST_HOLDERS]
         assert owner is not None and owner.split(", then ") == holders and waiter not in holders
