@@ -39,17 +39,44 @@ FIRST: dict[str, dict[str, Settings | str]] = {
     },
 }
 LATER: dict[str, dict[str, Settings | str]] = {
+    "08_locks": {
+        "section-run": {"workers": 8, "outside": 0.9, "section": 0.1},
+        "theatre-step": "1112222222111",
+    },
     "09_deadlocks": {
         "panel": {"gap": 0.0, "seed": 5},
         "step": "12",
         "dinner-panel": {"philosophers": 5, "gap": 0.0, "seed": 7},
         "polite-panel": {"gap": 1.0, "rent_waits": 0.0, "refund_waits": 1.5, "seed": 1},
     },
+    "10_producer_consumer_locks": {
+        "panel": {"readings": 10, "measuring": 0.2, "saving": 0.2},
+        "step": "111221112222",
+        "hasty-panel": {"readings": 2, "seed": 2},
+        "use-panel": {"slots": 3, "size": 4},
+    },
+    "11_producer_consumer_queue": {
+        "panel": {"cooks": 3, "maxsize": 0, "taking": 0.05},
+        "sentinel-panel": {"cooks": 3, "sentinels": 3},
+        "step": "2201",
+        "event-panel": {"cooks": 1, "pause": 0.05, "pause_first": True},
+        "script-panel": {"clerks": 2, "cooks": 1, "room": 1},
+    },
     "12_waiting_for_each_other": {
         "doors-panel": {"kind": "Condition", "bob_comes": 0.2, "seed": 1},
         "step": "2",
         "room-panel": {"visitors": 9, "permits": 3},
         "tour-panel": {"visitors": 7, "parties": 7},
+    },
+    "13_waiting_or_computing": {
+        "panel": {"threads": 4, "work": 0.02, "sleep": 0.08},
+        "beat-panel": {"spinners": 2, "interval": "0.001"},
+        "ticket-step": "122211",
+        "ticket-panel": {"work": 0.0, "seed": 1},
+    },
+    "14_without_the_gil": {
+        "shared-panel": {"threads": 4, "alone": 0.03, "shared": 0.01, "cores": "no GIL, 4 cores"},
+        "luck-panel": {"work": 0.01, "cores": "one GIL", "seed": 1},
     },
     "16_break_it": {
         "votes": "1221",
@@ -71,3 +98,9 @@ LATER: dict[str, dict[str, Settings | str]] = {
     },
     "17_when_it_hangs": {"rare-panel": {"orders": 2, "seed": 2}},
 }
+
+# What the learner changes in the script before a cell is run again; with the script as it is, its goal is out of reach.
+SCRIPT = "producer_consumer_threading.py"
+_WAIT = "            concurrent.futures.wait(at_the_door)\n"
+_CLOSE = "            for _ in range(cooks):\n                orders.put(CLOSED)\n"
+CHANGES = {"script-panel": (_WAIT + _CLOSE, _CLOSE + _WAIT)}
