@@ -31,13 +31,13 @@ LONG = 2 * PATIENCE  # a thousand real runs on a busy machine
 OUTPUT = ".jp-OutputArea-output"
 LIVE = ".tv-view svg, .tv-predict form, .tv-threads button"
 NOT_YET = re.compile("not yet|still to (answer|find)", re.IGNORECASE)
-# Text that is outside its picture, and words that stand on others.
+# Text that is outside its picture, and words that stand on others; of slanted words the box says nothing.
 CUT = """() => [...document.querySelectorAll('.jp-OutputArea-output svg')].flatMap(svg => {
     const inside = (a, b) => Math.min(a.left - b.left, b.right - a.right, a.top - b.top, b.bottom - a.bottom) > -2;
     const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
         && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5;
     const whole = svg.getBoundingClientRect();
-    const texts = [...svg.querySelectorAll('text')].map(each => [each.textContent, each.getBoundingClientRect()])
+    const texts = [...svg.querySelectorAll('text:not([transform*=rotate])')].map(each => [each.textContent, each.getBoundingClientRect()])
         .filter(([, box]) => box.width);
     return texts.flatMap(([words, box], i) => [
         ...(inside(box, whole) ? [] : [`${words} is cut`]),
