@@ -37,7 +37,8 @@ CUT = """() => [...document.querySelectorAll('.jp-OutputArea-output svg')].flatM
     const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
         && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5;
     const whole = svg.getBoundingClientRect();
-    const texts = [...svg.querySelectorAll('text:not([transform*=rotate])')].map(each => [each.textContent, each.getBoundingClientRect()])
+    const texts = [...svg.querySelectorAll('text:not([transform*=rotate])')]
+        .map(each => [each.textContent, each.getBoundingClientRect()])
         .filter(([, box]) => box.width);
     return texts.flatMap(([words, box], i) => [
         ...(inside(box, whole) ? [] : [`${words} is cut`]),
