@@ -221,9 +221,9 @@ IDEAS = {
         "08/useless-program": ["with threading.Lock():", "till = bank.lock"],
         "08/useless-answer": ["One lock for the data", "taken by everybody"],
     },
-    "a lock around each step removes the data race and keeps the race": {
+    "a lock around each step removes the data race, but not the race": {
         "08/theatre-step": ["left = theatre.tickets"],
-        "08/theatre-answer": ["A lock around each step removes the data race and keeps the race"],
+        "08/theatre-answer": ["A lock around each step removes the data race, but not the race"],
     },
     "a Lock has no owner, an RLock has": {
         "08/owner-run": ["Lock:  released", "RLock: RuntimeError: cannot release un-acquired lock"],

@@ -206,7 +206,7 @@ def test_right_pipelines_pass(locks, capsys, answer):
     [
         ("WidePipeline", "set_message returns at 0, 1, 2, 3, 4 s; right would be 0, 0, 1, 2, 3 s"),
         ("Sleeps", "sleeps, and comes back to look"),
-        ("QueueOfTheLibrary", "a queue of the library"),
+        ("QueueOfTheLibrary", "a queue from the standard library"),
         ("KnownSizes", "With 7 slots"),
         ("WaitsForRoomOnce", "set_message returns at 0, 1, 1 s"),
         ("OneSlotTooMany", "set_message returns at 0, 0, 1 s"),
@@ -215,7 +215,7 @@ def test_right_pipelines_pass(locks, capsys, answer):
         ("LetsGoBeforeItLooks", "came out"),
         ("CountsWithoutALock", "an update is lost"),
         ("TimesOut", "a time-out, and comes back to look"),
-        ("SimpleQueueOfTheLibrary", "a queue of the library"),
+        ("SimpleQueueOfTheLibrary", "a queue from the standard library"),
         ("MadeOutside", "made outside"),
         ("RoundTheWrongWay", "came out"),
         ("TakesNoSlots", "TypeError"),
