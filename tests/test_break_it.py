@@ -116,7 +116,7 @@ class Shop:
             self.database = self.connect()
         return self.database
 """),
-    ("shop", "the line that was opened too much is thrown away", """
+    ("shop", "a second connection is opened, and thrown away", """
 class Shop:
     def __init__(self, connect):
         self.connect = connect
