@@ -63,8 +63,8 @@ IDEAS = {
     "daemons end with the program": {"02/mark-answer": ["its daemons end with it"]},
     "daemons are abandoned and clean nothing up": {
         "02/mark-answer": ["**abandoned**"],
-        "02/file-answer": ["shut down when the program exits", "no `finally` block runs"],
-        "02/file-run": ["daemon=True", "lines in the file: 0"],
+        "02/file-answer": ["all that is left is an empty file", "no `finally` block runs"],
+        "02/file-prediction": ["export, write_orders, daemon=True"],
     },
     "daemon=True where the thread is made": {
         "02/mark-intro": ["args=(1,), daemon=True"],

@@ -16,13 +16,11 @@ from .lab import (
     wait_until,
     write_notebook,
 )
-from .played import FIRST, LATER
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
-UNPLAYED = [name for name in CHAPTERS if Path(name).stem not in FIRST | LATER]  # the others: test_played.py
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -45,7 +43,7 @@ def test_chapter_shows_its_pictures_before_anything_is_run(page, lab, chapter):
     screenshot(page, f"{chapter}-opened")
 
 
-@pytest.mark.parametrize("chapter", UNPLAYED)
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_chapter_runs_and_answers_the_keyboard(page, lab, chapter):
     open_notebook(page, lab(chapter))
     state = run_all(page)

@@ -248,6 +248,7 @@ def come_back(page, address):
     assert page.locator(BROKEN).count() == 0
 
 
+@pytest.mark.many  # a minute or two each
 @pytest.mark.parametrize("chapter", [*FIRST, *LATER])
 def test_chapter_is_played_from_its_first_prediction_to_its_last_exercise(page, lab, folder, chapter):
     path, moves = folder / f"played_{chapter}.ipynb", (FIRST | LATER)[chapter]
