@@ -29,7 +29,7 @@ env: $(STAMP) ## Make .venv with everything in it (again only when the pins chan
 $(STAMP): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with venv and pip was found: install one," \
 		"or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
-	@echo "making $(VENV), an environment of its own for the course: about 850 MB, a minute or two, and only this once"
+	@echo "making $(VENV), an environment of its own for the course: about 930 MB, a minute or two, and only this once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt

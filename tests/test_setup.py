@@ -229,7 +229,7 @@ def test_first_start_says_what_it_does_and_works_as_root():
     told = subprocess.run(
         ["make", "--dry-run", "--always-make", "lab"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    (says,) = [number for number, line in enumerate(told) if "850 MB, a minute or two" in line]
+    (says,) = [number for number, line in enumerate(told) if "930 MB, a minute or two" in line]
     (makes,) = [number for number, line in enumerate(told) if " -m venv " in line]
     assert told[says].startswith("echo ") and says < makes
     (lab,) = [line for line in told if "default_url" in line]
