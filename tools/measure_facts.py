@@ -12,6 +12,7 @@ and run under any build of it.
 import argparse
 import functools
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -148,6 +149,11 @@ def freezes() -> None:
         "sorted(objects with __lt__)": lambda: sorted(late),
         "sum(generator)": lambda: sum(n for n in range(3_000_000)),
     }
+    if importlib.util.find_spec("numpy") is not None:  # which a build of one's own may not have
+        import numpy
+
+        numbers = numpy.random.random(30_000_000)
+        jobs["numpy.sin"] = lambda: numpy.sin(numbers)
     for name, job in jobs.items():
         runs = [beside(job) for _ in range(3)]
         shares = ", ".join(f"{longest / lasts:.1%}" for lasts, longest, _ in runs)
