@@ -7,7 +7,7 @@ import time
 import pytest
 
 import threadviz as tv
-from threadviz import real
+from threadviz import real, tab
 from threadviz.stage import watchdog
 
 from . import programs
@@ -16,8 +16,10 @@ pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitori
 
 
 @pytest.fixture(autouse=True)
-def tab(monkeypatch):
+def nobody_looks_from_outside(monkeypatch):
     monkeypatch.setattr(real, "HAS_THREADS", False)
+    for asks_the_page in ("can_switch", "can_ever_switch"):
+        monkeypatch.setattr(tab, asks_the_page, lambda: True)
     monkeypatch.setattr(watchdog, "_setitimer", None)
     monkeypatch.setattr(watchdog, "PATIENCE", 0.3)
     yield
