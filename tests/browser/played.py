@@ -6,7 +6,7 @@ By cell: the settings with which a panel's goal is reached, by the names of its 
 
 Settings = dict[str, float | str | bool]
 
-FIRST: dict[str, dict[str, Settings | str]] = {
+MOVES: dict[str, dict[str, Settings | str]] = {
     "00_start_here": {"slider": {"sleep": 4.0}},
     "01_starting_a_thread": {
         "workers-panel": {"workers": 8, "sleep": 2.5},
@@ -37,8 +37,6 @@ FIRST: dict[str, dict[str, Settings | str]] = {
         "exercise-1-step": "122221211112",
         "lowest-panel": {"gates": 2, "people": "3", "seed": 1},
     },
-}
-LATER: dict[str, dict[str, Settings | str]] = {
     "08_locks": {
         "section-run": {"workers": 8, "outside": 0.9, "section": 0.1},
         "theatre-step": "1112222222111",

@@ -23,7 +23,7 @@ from .lab import (
     set_theme,
     wait_until,
 )
-from .played import CHANGES, FIRST, LATER, SCRIPT
+from .played import CHANGES, MOVES, SCRIPT
 
 pytestmark = pytest.mark.browser
 
@@ -249,9 +249,9 @@ def come_back(page, address):
 
 
 @pytest.mark.many  # a minute or two each
-@pytest.mark.parametrize("chapter", [*FIRST, *LATER])
+@pytest.mark.parametrize("chapter", MOVES)
 def test_chapter_is_played_from_its_first_prediction_to_its_last_exercise(page, lab, folder, chapter):
-    path, moves = folder / f"played_{chapter}.ipynb", (FIRST | LATER)[chapter]
+    path, moves = folder / f"played_{chapter}.ipynb", MOVES[chapter]
     notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
     nbformat.write(notebook, path)
     open_notebook(page, lab(path.name))
