@@ -14,7 +14,7 @@ from statistics import median, quantiles
 
 import nbformat
 
-from .interact import Kernel, _holds_picture
+from .interact import Kernel, holds_picture
 
 CHAPTER = Path(__file__).resolve().parents[1] / "notebooks" / "06_race_conditions.ipynb"
 MOVES = 40
@@ -44,7 +44,7 @@ class Learner(Kernel):
 
     def drag(self) -> None:
         for move in range(MOVES):
-            self.taken.append(self.move(self.slider, 2 + move % 7, _holds_picture))
+            self.taken.append(self.move(self.slider, 2 + move % 7, holds_picture))
             time.sleep(THINKS)
 
     def cpu(self) -> float:

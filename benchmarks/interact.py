@@ -100,7 +100,7 @@ class Kernel:
         self.manager.shutdown_kernel(now=True)
 
 
-def _holds_picture(message: dict[str, Any]) -> bool:
+def holds_picture(message: dict[str, Any]) -> bool:
     """A display with a PNG (the plain way), or a widget's state with SVG in it (ours)."""
     content = message["content"]
     if message["msg_type"] == "display_data":
@@ -118,7 +118,7 @@ def measure(kernel: Kernel, ui: str, comm: str, values: list[object]) -> float:
     kernel.execute(ui)
     identity = kernel.execute(f"print({comm})")
     kernel._drain()
-    taken = [kernel.move(identity, value, _holds_picture) for value in values]
+    taken = [kernel.move(identity, value, holds_picture) for value in values]
     return median(taken[2:])
 
 
