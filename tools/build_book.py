@@ -34,14 +34,11 @@ SETTINGS = {
     "html_css_files": ["book.css"],
     "html_copy_source": False,
     "html_show_sourcelink": False,
-    "html_last_updated_fmt": None,  # the same checkout gives the same pages
     "nb_execution_mode": "off",
     "nb_merge_streams": True,
     "myst_heading_anchors": 3,
     "myst_heading_slug_func": "build_book.slug",
     "myst_links_external_new_tab": True,
-    "myst_url_schemes": ["http", "https"],
-    "suppress_warnings": ["myst.header"],
 }
 
 
